@@ -5,6 +5,7 @@ mod backup;
 mod command_args;
 mod directory;
 mod file;
+mod migrations;
 mod output;
 mod pattern;
 mod process_env;
@@ -15,9 +16,9 @@ pub use backup::{BackupKind, BackupRequired, BackupSettings, VerifySetting};
 pub use command_args::{CommandArgs, CommandCall};
 pub use directory::{LOCK_FILE, Project, SETTINGS_FILE, called};
 pub use file::{
-    CheckSettings, CompileSettings, DatabaseSettings, Environment, MigrationSettings, ProjectFile,
-    SeverityOverride,
+    CheckSettings, CompileSettings, DatabaseSettings, Environment, ProjectFile, SeverityOverride,
 };
+pub use migrations::MigrationSettings;
 pub use output::{OutputFile, OutputSettings};
 pub use pattern::{Patterns, matches};
 pub use process_env::{Caller, Credentials, ProcessEnv};

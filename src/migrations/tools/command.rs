@@ -8,12 +8,10 @@ pub const URL: &str = "{url}";
 pub const DIR: &str = "{dir}";
 
 impl MigrationTool {
-    /// What comes behind [`Self::program`], which is empty for a tool of SQL files: the program and its arguments, with
-    /// [`URL`] and [`DIR`] in them.
+    /// What comes behind [`super::CodeTool::program`], and for a tool of SQL files the program, too: with [`URL`] and [`DIR`] in it.
     pub fn apply_arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Alembic => &["upgrade", "head"],
-            Self::Django => &["migrate", "--no-input"],
+            Self::Alembic | Self::Django => self.code().map_or(&[], |code| code.upgrade),
             Self::Dbmate => &["dbmate", "--no-dump-schema", "--migrations-dir", DIR, "up"],
             Self::Diesel => &["diesel", "migration", "run", "--migration-dir", DIR],
             Self::Flyway => &["flyway", "-locations=filesystem:{dir}", "migrate"],

@@ -24,7 +24,7 @@ use crate::postgres::sql::{read_file, without_bom};
 use smol_str::SmolStr;
 
 pub use applied::{AppliedRevision, StandsFor, applied};
-pub use code::ListedRevision;
+pub use code::{CodeTool, ListedRevision};
 pub use command::{DIR, Place, URL};
 pub use convert::{ConvertedFile, convert};
 pub use names::words;

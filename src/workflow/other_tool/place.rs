@@ -62,18 +62,16 @@ pub(super) fn working_directory(settings: &Settings) -> PathBuf {
 }
 
 /// The program of a tool whose migrations are programs, with the arguments that come before all others: that of the
-/// settings, else the tool's own, from the project's virtual environment where that has it.
+/// settings, else the tool's own, from the project where that has it.
 pub(super) fn program(settings: &Settings, tool: MigrationTool) -> Vec<String> {
+    let Some(code) = tool.code() else { return Vec::new() };
     if !settings.migrations.program.is_empty() {
         return settings.migrations.program.clone();
     }
-    let mut words: Vec<String> = tool.program().iter().map(|word| (*word).to_owned()).collect();
-    if words.is_empty() {
-        return words;
-    }
+    let mut words: Vec<String> = code.program.iter().map(|word| (*word).to_owned()).collect();
     let directory = working_directory(settings);
-    let installed = [".venv/bin", "venv/bin"].map(|bin| directory.join(bin).join(&words[0]));
-    if let Some(program) = installed.iter().find(|path| is_program(path)) {
+    let mut installed = code.installed_in.iter().map(|bin| directory.join(bin).join(&words[0]));
+    if let Some(program) = installed.find(|path| is_program(path)) {
         words[0] = program.display().to_string();
     } else if words[0] == "python" && !is_there(settings, "python") {
         words[0] = "python3".to_owned();
@@ -89,8 +87,8 @@ pub(super) fn variables(
     target: &Target,
 ) -> Vec<(String, String)> {
     let plain = without_driver(url);
-    let url = match tool {
-        MigrationTool::Alembic => with_driver(url, settings),
+    let url = match tool.code() {
+        Some(code) if code.driver_in_url => with_driver(url, settings),
         _ => plain.clone(),
     };
     let dir = settings.project.migrations_dir.display().to_string();

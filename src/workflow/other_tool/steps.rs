@@ -9,7 +9,7 @@ use super::child::{last_lines, not_started};
 use super::place;
 use crate::backup::ProcessGroup;
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::{ListedRevision, MigrationTool};
+use crate::migrations::tools::{CodeTool, ListedRevision, MigrationTool};
 use crate::model::{Running, StepOutcome, ToolSteps};
 use crate::postgres::connection::Target;
 use crate::project::Settings;
@@ -19,6 +19,7 @@ use crate::text::{duration, without_passwords};
 pub(crate) struct ToolProgram<'s> {
     settings: &'s Settings,
     tool: MigrationTool,
+    code: &'static CodeTool,
 }
 
 /// What it printed.
@@ -33,8 +34,8 @@ struct Printed {
 impl<'s> ToolProgram<'s> {
     /// The program of the project's tool; `None` where its migrations are no programs.
     pub(crate) fn of(settings: &'s Settings) -> Option<Self> {
-        let tool = settings.migrations.tool.filter(|tool| tool.is_code())?;
-        Some(Self { settings, tool })
+        let tool = settings.migrations.tool?;
+        Some(Self { settings, tool, code: tool.code()? })
     }
 
     async fn run<'w>(&self, url: &str, words: impl IntoIterator<Item = &'w str>) -> Result<Printed> {
@@ -80,7 +81,7 @@ impl ToolSteps for ToolProgram<'_> {
 
     fn list<'a>(&'a mut self, url: &'a str) -> Running<'a, Vec<ListedRevision>> {
         Box::pin(async move {
-            let (look, list) = (self.tool.look_arguments(), self.tool.list_arguments());
+            let CodeTool { look, list, .. } = *self.code;
             let mut printed = self.run(url, look.iter().copied()).await?;
             if printed.failure.is_none() && look != list {
                 printed = self.run(url, list.iter().copied()).await?;
@@ -88,7 +89,7 @@ impl ToolSteps for ToolProgram<'_> {
             if let Some(why) = printed.failure {
                 return Err(self.failed("its list of migrations", &why, &printed.all).into());
             }
-            let mut revisions = self.tool.read_list(&printed.stdout);
+            let mut revisions = (self.code.read_list)(&printed.stdout);
             for revision in &mut revisions {
                 let file = revision.file.take();
                 let within = |file: &std::path::PathBuf| {
@@ -105,7 +106,7 @@ impl ToolSteps for ToolProgram<'_> {
 
     fn apply<'a>(&'a mut self, url: &'a str, revision: &'a ListedRevision) -> Running<'a, StepOutcome> {
         Box::pin(async move {
-            let words = self.tool.step_arguments(&revision.id);
+            let words = (self.code.step)(&revision.id);
             let printed = self.run(url, words.iter().map(String::as_str)).await?;
             let Some(why) = printed.failure else { return Ok(StepOutcome::Done) };
             match missing_role(&printed.all) {

@@ -1,0 +1,105 @@
+//! Tools whose migrations are programs: only the tool itself knows which there are, and only it can run one. What differs
+//! between them is a [`CodeTool`] each, in a file of its own.
+
+mod alembic;
+mod django;
+
+use std::path::{Path, PathBuf};
+
+use smol_str::SmolStr;
+
+use super::{MigrationTool, entries, is_code};
+use crate::error::Failure;
+use crate::postgres::sql::read_file;
+
+/// A revision, as the tool lists it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListedRevision {
+    /// The tool's identifier: `8c1d2e3f`, `auth.0001_initial`.
+    pub id: SmolStr,
+    /// What it is called beside that: letters, digits and underscores.
+    pub name: String,
+    /// The revisions that are applied before it.
+    pub parents: Vec<SmolStr>,
+    /// Its file, where the tool says it.
+    pub file: Option<PathBuf>,
+}
+
+/// How a tool whose migrations are programs is called, and what it prints.
+#[derive(Debug)]
+pub struct CodeTool {
+    /// Its program, with the arguments that come before all others.
+    pub program: &'static [&'static str],
+    /// The directories, below that in which it is run, where its program is looked for before PATH.
+    pub installed_in: &'static [&'static str],
+    /// The arguments with which it connects to the database, and changes nothing.
+    pub look: &'static [&'static str],
+    /// The arguments with which it lists all its revisions.
+    pub list: &'static [&'static str],
+    /// Reads what the list prints: the revisions, parents before their children.
+    pub read_list: fn(&str) -> Vec<ListedRevision>,
+    /// The arguments with which it applies one revision, all of whose parents are applied.
+    pub step: fn(&str) -> Vec<String>,
+    /// The arguments with which it applies all that is pending.
+    pub upgrade: &'static [&'static str],
+    /// Whether the scheme of the URL names the driver: `postgresql+psycopg://`.
+    pub driver_in_url: bool,
+    /// The files of the migrations below a directory: what the lock depends on.
+    pub files: fn(&Path) -> Result<Vec<PathBuf>, Failure>,
+}
+
+impl MigrationTool {
+    /// How it is called, where its migrations are programs.
+    pub fn code(self) -> Option<&'static CodeTool> {
+        match self {
+            Self::Alembic => Some(&alembic::TOOL),
+            Self::Django => Some(&django::TOOL),
+            _ => None,
+        }
+    }
+
+    /// Whether its migrations are programs, and not SQL.
+    pub fn is_code(self) -> bool {
+        self.code().is_some()
+    }
+}
+
+impl CodeTool {
+    /// The files of the migrations below a directory, with their texts.
+    ///
+    /// # Errors
+    /// Exit 2: a directory or a file that cannot be read.
+    pub fn files_with_texts(&self, directory: &Path) -> Result<Vec<(PathBuf, String)>, Failure> {
+        let files = (self.files)(directory)?;
+        Failure::collect(files.into_iter().map(|path| read_file(&path).map(|text| (path, text))))
+    }
+}
+
+/// The files of programs in a directory and in those below it.
+fn programs_below(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+    files_below(directory, is_code)
+}
+
+/// The files of such names in a directory and in those below it.
+fn files_below(directory: &Path, is_wanted: fn(&str) -> bool) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    for (name, path) in entries(directory)? {
+        if path.is_dir() {
+            if name != "__pycache__" {
+                found.extend(files_below(&path, is_wanted)?);
+            }
+        } else if is_wanted(&name) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[cfg(test)]
+fn shown(found: &[ListedRevision]) -> Vec<String> {
+    found.iter().map(|one| format!("{} {} {}", one.id, one.name, one.parents.join("+"))).collect()
+}

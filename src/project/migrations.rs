@@ -1,0 +1,118 @@
+//! The section `[migrations]` of `trueup.toml`: which tool migrates, how it is called, and how long a migration may take.
+
+use std::time::Duration;
+
+use crate::error::Failure;
+use crate::migrations::tools::MigrationTool;
+use crate::postgres::sql::{self, DURATION, QualifiedTable};
+use crate::toml_table::TomlTable;
+
+/// The settings in `[migrations]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationSettings {
+    /// The tool that keeps and applies the migrations; `None` for trueup itself.
+    pub tool: Option<MigrationTool>,
+    /// The program and its arguments that apply the tool's migrations; empty for the tool's usual ones.
+    pub command: Vec<String>,
+    /// The program of a tool whose migrations are programs, with the arguments that come before all others; empty for the
+    /// tool's usual one.
+    pub program: Vec<String>,
+    /// The directory in which the tool is run, relative to that of the project.
+    pub working_directory: String,
+    /// The variables that the tool's own settings read, with placeholders such as `{host}` in their values.
+    pub variables: Vec<(String, String)>,
+    /// The driver in the URL that Alembic is given: `postgresql+DRIVER://`.
+    pub driver: Option<String>,
+    /// How long the tool may take.
+    pub timeout: Duration,
+    /// The directory of the migrations, relative to that of the project.
+    pub dir: String,
+    /// The history table; `None` for refinery's own name in the first schema of the search_path.
+    pub history: Option<QualifiedTable>,
+    /// The `lock_timeout` of a migration's statements.
+    pub lock_timeout: Duration,
+    /// The time limit of all attempts to get the locks of a migration, pauses included.
+    pub lock_budget: Duration,
+    /// The time limit of a migration's transaction.
+    pub max_duration: Duration,
+    /// The time limit of a statement outside of a transaction for getting its locks. It blocks nobody while it waits.
+    pub outside_lock_budget: Duration,
+    /// How long to wait for another run of trueup.
+    pub wait: Duration,
+}
+
+impl Default for MigrationSettings {
+    fn default() -> Self {
+        Self {
+            tool: None,
+            command: Vec::new(),
+            program: Vec::new(),
+            working_directory: String::new(),
+            variables: Vec::new(),
+            driver: None,
+            timeout: Duration::from_secs(3600),
+            dir: "migrations".to_owned(),
+            history: None,
+            lock_timeout: Duration::from_secs(3),
+            lock_budget: Duration::from_secs(60),
+            max_duration: Duration::from_secs(30),
+            outside_lock_budget: Duration::from_secs(600),
+            wait: Duration::from_secs(60),
+        }
+    }
+}
+
+pub(super) fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings, Failure> {
+    let mut settings = MigrationSettings::default();
+    let known: Vec<&str> =
+        std::iter::once("trueup").chain(MigrationTool::ALL.map(MigrationTool::word)).collect();
+    let tool =
+        section.read("tool", &format!("one of {}", known.join(", ")), |value| match value.as_str()? {
+            "trueup" => Some(None),
+            word => MigrationTool::of_word(word).map(Some),
+        })?;
+    if let Some(tool) = tool.flatten() {
+        settings.tool = Some(tool);
+        settings.dir = tool.usual_directory().to_owned();
+    }
+    if let Some(dir) = section.string("dir")? {
+        settings.dir = dir;
+    }
+    settings.history =
+        section.read("history", "a table with its schema, such as \"app.schema_history\"", |value| {
+            let table = QualifiedTable::parse(value.as_str()?)?;
+            // trueup's own schema, and the system's.
+            let is_taken = table.schema == "trueup" || table.schema.starts_with("pg_");
+            (!is_taken && !table.to_string().contains('\0')).then_some(table)
+        })?;
+    if let (Some(tool), true) = (settings.tool, settings.history.is_some()) {
+        return Err(section
+            .error_at("history", &format!("the history of these migrations is {tool}'s own table"))
+            .next("remove `history`, or `tool`"));
+    }
+    settings.command = section.strings("command")?.unwrap_or_default();
+    settings.program = section.strings("program")?.unwrap_or_default();
+    if let (false, Some(tool)) = (settings.program.is_empty(), settings.tool.filter(|tool| !tool.is_code())) {
+        return Err(section
+            .error_at("program", &format!("{tool} keeps its migrations as SQL, and is called by `command`"))
+            .next("write the program and all its arguments: command = [...]"));
+    }
+    settings.working_directory = section.string("working_directory")?.unwrap_or_default();
+    settings.driver = section.string("driver")?;
+    if let Some(variables) = section.section("variables")? {
+        settings.variables = variables.map("a string", |value, _| Some(value.to_owned()))?;
+    }
+    for (key, value) in [
+        ("timeout", &mut settings.timeout),
+        ("lock_timeout", &mut settings.lock_timeout),
+        ("lock_budget", &mut settings.lock_budget),
+        ("max_duration", &mut settings.max_duration),
+        ("outside_lock_budget", &mut settings.outside_lock_budget),
+        ("wait", &mut settings.wait),
+    ] {
+        let read = section.read(key, DURATION, |value| value.as_str().and_then(sql::duration))?;
+        *value = read.unwrap_or(*value);
+    }
+    section.finish()?;
+    Ok(settings)
+}
