@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::own_tool::{OwnTool, TABLE, own_tool, table};
 use crate::error::Failure;
 use crate::migrations::tools::MigrationTool;
-use crate::postgres::sql::{self, DURATION, QualifiedTable};
+use crate::postgres::sql::{self, ChosenHistory, DURATION};
 use crate::toml_table::TomlTable;
 
 /// The settings in `[migrations]`.
@@ -14,6 +15,8 @@ pub struct MigrationSettings {
     pub tool: Option<MigrationTool>,
     /// The program and its arguments that apply the tool's migrations; empty for the tool's usual ones.
     pub command: Vec<String>,
+    /// The project's own tool, where that is what migrates.
+    pub own: Option<OwnTool>,
     /// The program of a tool whose migrations are programs, with the arguments that come before all others; empty for the
     /// tool's usual one.
     pub program: Vec<String>,
@@ -27,8 +30,8 @@ pub struct MigrationSettings {
     pub timeout: Duration,
     /// The directory of the migrations, relative to that of the project.
     pub dir: String,
-    /// The history table; `None` for refinery's own name in the first schema of the search_path.
-    pub history: Option<QualifiedTable>,
+    /// The history table; `None` for refinery's own name in the first schema of the search_path, or for that of the tool.
+    pub history: Option<ChosenHistory>,
     /// The `lock_timeout` of a migration's statements.
     pub lock_timeout: Duration,
     /// The time limit of all attempts to get the locks of a migration, pauses included.
@@ -46,6 +49,7 @@ impl Default for MigrationSettings {
         Self {
             tool: None,
             command: Vec::new(),
+            own: None,
             program: Vec::new(),
             working_directory: String::new(),
             variables: Vec::new(),
@@ -78,13 +82,9 @@ pub(super) fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings
     if let Some(dir) = section.string("dir")? {
         settings.dir = dir;
     }
-    settings.history =
-        section.read("history", "a table with its schema, such as \"app.schema_history\"", |value| {
-            let table = QualifiedTable::parse(value.as_str()?)?;
-            // trueup's own schema, and the system's.
-            let is_taken = table.schema == "trueup" || table.schema.starts_with("pg_");
-            (!is_taken && !table.to_string().contains('\0')).then_some(table)
-        })?;
+    settings.own = own_tool(&section, settings.tool)?;
+    let history = section.read("history", TABLE, |value| table(value.as_str()?))?;
+    settings.history = history.map(|table| ChosenHistory { table, column: None });
     if let (Some(tool), true) = (settings.tool, settings.history.is_some()) {
         return Err(section
             .error_at("history", &format!("the history of these migrations is {tool}'s own table"))
@@ -114,5 +114,9 @@ pub(super) fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings
         *value = read.unwrap_or(*value);
     }
     section.finish()?;
+    if let Some(own) = &settings.own {
+        settings.command.clone_from(&own.upgrade);
+        settings.history = Some(own.applied.clone());
+    }
     Ok(settings)
 }

@@ -90,7 +90,7 @@ pub(crate) fn source_labels(internal: Option<&InternalState>, history: Option<&[
         project: mark.and_then(|mark| mark.project.clone()),
         mark: mark.map(|mark| mark.id.clone()),
         version: newest.map(|id| id.version_text()),
-        tool: newest.and_then(|id| id.revision).map(|revision| revision.tool.title().to_owned()),
+        tool: newest.and_then(|id| id.revision).map(|revision| revision.tool.label().to_owned()),
     }
 }
 

@@ -341,6 +341,7 @@ fn compile_settings(settings: &Settings) -> CompiledSettings {
         assume_extensions,
         server_major: settings.scratch.major,
         tool: settings.migrations.tool,
+        applied: settings.migrations.own.as_ref().map(|own| own.applied.clone()),
     }
 }
 

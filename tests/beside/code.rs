@@ -43,7 +43,7 @@ execute_from_command_line(sys.argv)
 ";
 
 /// A project of these files.
-fn project(settings: &str, files: &[(&str, String)]) -> Project {
+pub(super) fn project(settings: &str, files: &[(&str, String)]) -> Project {
     let project = Project::of_schema("");
     fs::remove_dir_all(project.path().join("schema")).unwrap();
     fs::write(project.path().join("trueup.toml"), settings).unwrap();
@@ -51,13 +51,13 @@ fn project(settings: &str, files: &[(&str, String)]) -> Project {
     project
 }
 
-fn compile(project: &Project) -> Program {
+pub(super) fn compile(project: &Project) -> Program {
     let compile = project.trueup(["compile"], "").env("TRUEUP_PG_BIN", &support::server().bin_dir);
     compile.env("PYTHONDONTWRITEBYTECODE", "1")
 }
 
 /// The revisions in the order of the lock.
-fn revisions(project: &Project) -> Vec<String> {
+pub(super) fn revisions(project: &Project) -> Vec<String> {
     let lock = fs::read_to_string(project.path().join("trueup.lock")).unwrap();
     let lines = lock.lines().filter(|line| line.starts_with("{\"migration\""));
     let revision =

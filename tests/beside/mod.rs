@@ -2,6 +2,7 @@
 //! neither.
 
 mod code;
+mod own;
 mod real;
 mod upgrade;
 

@@ -55,8 +55,13 @@ fn tool(word: &str) -> Result<ChosenTool, String> {
 }
 
 fn other_tool(word: &str) -> Result<MigrationTool, String> {
+    if word == MigrationTool::Command.word() {
+        return Err("write trueup.toml yourself for a migration tool of your own: its commands stand there"
+            .to_owned());
+    }
     MigrationTool::of_word(word).ok_or_else(|| {
-        let known: Vec<&str> = MigrationTool::ALL.map(MigrationTool::word).into();
+        let known = MigrationTool::ALL.into_iter().filter(|tool| *tool != MigrationTool::Command);
+        let known: Vec<&str> = known.map(MigrationTool::word).collect();
         format!("known are {}", known.join(", "))
     })
 }

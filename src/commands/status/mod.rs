@@ -109,7 +109,7 @@ fn evaluate(
         mark: marked,
         files: migrations.len(),
         upgrade: match settings.migrations.tool {
-            Some(tool) => tool.apply_command(),
+            Some(tool) => tool.apply_command().unwrap_or("trueup upgrade"),
             None if contract_comes_next(migrations, &history) => CONTRACT_NEXT,
             None => "trueup upgrade",
         },

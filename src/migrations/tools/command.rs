@@ -6,12 +6,14 @@ use super::MigrationTool;
 pub const URL: &str = "{url}";
 /// Stands in a command for the directory of the migrations.
 pub const DIR: &str = "{dir}";
+/// Stands in a command for the identifier of a migration: the command is run once for each.
+pub const REVISION: &str = "{revision}";
 
 impl MigrationTool {
     /// What comes behind [`super::CodeTool::program`], and for a tool of SQL files the program, too: with [`URL`] and [`DIR`] in it.
     pub fn apply_arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Alembic | Self::Django => self.code().map_or(&[], |code| code.upgrade),
+            Self::Alembic | Self::Command | Self::Django => self.code().map_or(&[], |code| code.upgrade),
             Self::Dbmate => &["dbmate", "--no-dump-schema", "--migrations-dir", DIR, "up"],
             Self::Diesel => &["diesel", "migration", "run", "--migration-dir", DIR],
             Self::Flyway => &["flyway", "-locations=filesystem:{dir}", "migrate"],

@@ -20,12 +20,13 @@ use std::path::{Path, PathBuf};
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::script::cannot_run_in_transaction as needs_no_transaction;
 use crate::migrations::{Directives, Migration};
+use crate::postgres::catalog::history_tables::OWN_TOOL;
 use crate::postgres::sql::{read_file, without_bom};
 use smol_str::SmolStr;
 
 pub use applied::{AppliedRevision, StandsFor, applied};
 pub use code::{CodeTool, ListedRevision};
-pub use command::{DIR, Place, URL};
+pub use command::{DIR, Place, REVISION, URL};
 pub use convert::{ConvertedFile, convert};
 pub use names::words;
 use versions::numbers_of;
@@ -36,6 +37,8 @@ pub use versions::{number, versions_of};
 pub enum MigrationTool {
     /// Programs of Python, each with its identifier and that of the one before it.
     Alembic,
+    /// The project's own: the settings name the commands that list and apply its migrations.
+    Command,
     /// One file with `-- migrate:up` and `-- migrate:down`.
     Dbmate,
     /// One directory each, with `up.sql`, `down.sql` and `metadata.toml`.
@@ -62,8 +65,9 @@ pub enum MigrationTool {
 
 impl MigrationTool {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Alembic,
+        Self::Command,
         Self::Dbmate,
         Self::Diesel,
         Self::Django,
@@ -81,6 +85,7 @@ impl MigrationTool {
     pub fn word(self) -> &'static str {
         match self {
             Self::Alembic => "alembic",
+            Self::Command => "command",
             Self::Dbmate => "dbmate",
             Self::Diesel => "diesel",
             Self::Django => "django",
@@ -99,6 +104,7 @@ impl MigrationTool {
     pub fn title(self) -> &'static str {
         match self {
             Self::Alembic => "Alembic",
+            Self::Command => OWN_TOOL,
             Self::Django => "Django",
             Self::Flyway => "Flyway",
             Self::Prisma => "Prisma",
@@ -106,10 +112,16 @@ impl MigrationTool {
         }
     }
 
-    /// The command that applies its pending migrations.
-    pub fn apply_command(self) -> &'static str {
-        match self {
+    /// What stands before the identifier of one of its migrations: `Alembic 41b7e9d3c5f0`.
+    pub fn label(self) -> &'static str {
+        if self == Self::Command { "migration" } else { self.title() }
+    }
+
+    /// The command that applies its pending migrations; `None` where only the project's settings know it.
+    pub fn apply_command(self) -> Option<&'static str> {
+        Some(match self {
             Self::Alembic => "alembic upgrade head",
+            Self::Command => return None,
             Self::Dbmate => "dbmate up",
             Self::Diesel => "diesel migration run",
             Self::Django => "python manage.py migrate",
@@ -121,7 +133,7 @@ impl MigrationTool {
             Self::SqlMigrate => "sql-migrate up",
             Self::Sqitch => "sqitch deploy",
             Self::Sqlx => "sqlx migrate run",
-        }
+        })
     }
 
     /// The command that takes applied migrations back; `None` for a tool that has none.
@@ -135,7 +147,7 @@ impl MigrationTool {
             Self::GolangMigrate => Some("migrate goto VERSION"),
             Self::Goose => Some("goose down-to VERSION"),
             Self::NodePgMigrate => Some("node-pg-migrate down"),
-            Self::Prisma => None,
+            Self::Command | Self::Prisma => None,
             Self::SqlMigrate => Some("sql-migrate down"),
             Self::Sqitch => Some("sqitch revert --to CHANGE"),
             Self::Sqlx => Some("sqlx migrate revert"),
@@ -172,7 +184,7 @@ pub struct ToolRevision {
 
 impl fmt::Display for MigrationTool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        f.write_str(if *self == Self::Command { OWN_TOOL } else { self.word() })
     }
 }
 
@@ -213,7 +225,7 @@ pub fn read(tool: MigrationTool, directory: &Path) -> Result<ToolMigrations, Fai
         let what = format!("the migrations of {tool} are programs, and become no files of SQL");
         return Err(Failure::usage(what)
             .code(ErrorCode::MIGRATIONS_INVALID)
-            .next(format!("keep {tool}, and work beside it: trueup init --tool {tool}")));
+            .next(format!("keep {tool}, and work beside it: trueup init --tool {}", tool.word())));
     }
     let found = match tool {
         MigrationTool::Prisma => directories::prisma(directory),

@@ -56,9 +56,12 @@ pub(in crate::model) async fn replay_with_tool(
     let connections = runner.connections().await?;
     let revisions = steps.list(&url).await?;
     if !runner.was_connected_to(connections).await? {
-        return Err(elsewhere(&format!(
-            "{tool} did not connect to the throwaway database: its own settings name another one; nothing was applied"
-        )));
+        return Err(elsewhere(
+            tool,
+            &format!(
+                "{tool} did not connect to the throwaway database: its own settings name another one; nothing was applied"
+            ),
+        ));
     }
     let mut before = runner.read(&all).await?;
     let initial = before.catalog.objects.clone();
@@ -68,11 +71,15 @@ pub(in crate::model) async fn replay_with_tool(
         progress(CompileProgress::Migrations { done, total, path: &revision.id });
         run(runner, steps, &url, revision).await?;
         if !runner.has_applied(tool, &revision.id).await? {
-            return Err(elsewhere(&format!(
-                "{tool} says that {} is applied, and the throwaway database has no record of it: it may have changed \
+            return Err(elsewhere(
+                tool,
+                &format!(
+                    "{tool} says that {} is applied, and the throwaway database has no record of it{}: it may have changed \
                  another one, which its own settings name",
-                revision.id
-            )));
+                    revision.id,
+                    runner.recorded_in()
+                ),
+            ));
         }
         let mut after = runner.read(&all).await?;
         share(&before.catalog, &mut after.catalog);
@@ -115,12 +122,12 @@ async fn run(
 }
 
 /// The tool works on another database than it was given.
-fn elsewhere(what: &str) -> anyhow::Error {
-    Failure::usage(what)
-        .code(ErrorCode::TOOL_FAILED)
-        .next(
-            "let its settings take the URL from DATABASE_URL, or name the variables that they read: [migrations.variables] in \
-             trueup.toml",
-        )
-        .into()
+fn elsewhere(tool: MigrationTool, what: &str) -> anyhow::Error {
+    let mut next = "let its settings take the URL from DATABASE_URL, or name the variables that they read: \
+                    [migrations.variables] in trueup.toml"
+        .to_owned();
+    if let Some(own) = tool.code().map(|code| code.elsewhere).filter(|own| !own.is_empty()) {
+        next.push_str(&format!("; {own}"));
+    }
+    Failure::usage(what).code(ErrorCode::TOOL_FAILED).next(next).into()
 }

@@ -47,11 +47,29 @@ pub(super) struct Ended {
 }
 
 impl Child<'_> {
+    /// Runs it for each of these revisions, where it names one, until it fails; else once.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(super) async fn run_for(&self, revisions: &[&str], writing: &mut WriteCommand<'_>) -> Result<Ended> {
+        let mut all = Ended { output: String::new(), failure: None };
+        for command in place::of_each(self.command, revisions) {
+            let ended = Child { command: &command, ..*self }.run(writing).await?;
+            all.output.push_str(&ended.output);
+            all.failure = ended.failure;
+            if all.failure.is_some() {
+                break;
+            }
+        }
+        all.output = end_of(&all.output).to_owned();
+        Ok(all)
+    }
+
     /// Runs it to its end, until it takes too long, or until trueup is told to stop. What it prints is passed on.
     ///
     /// # Errors
     /// Exit 4: it cannot be started.
-    pub(super) async fn run(&self, writing: &mut WriteCommand<'_>) -> Result<Ended> {
+    async fn run(&self, writing: &mut WriteCommand<'_>) -> Result<Ended> {
         let spawned = self.prepared(writing).spawn();
         let mut child = spawned.map_err(|error| not_started(self.tool, &self.command[0], error))?;
         let group = ProcessGroup::of(&child);
@@ -177,7 +195,7 @@ pub(super) fn last_lines(output: &str) -> String {
 
 pub(super) fn not_started(tool: MigrationTool, program: &str, why: impl std::fmt::Display) -> Failure {
     let what = format!("{program} cannot be started: {why}; nothing was changed");
-    let setting = if tool.is_code() { "program" } else { "command" };
+    let setting = tool.code().map_or("command", |code| code.setting);
     Failure::new(Exit::Refused, what)
         .code(ErrorCode::TOOL_FAILED)
         .next(format!("install {tool}, or say how it is called: [migrations] {setting} in trueup.toml"))

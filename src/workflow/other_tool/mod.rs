@@ -22,9 +22,11 @@ pub(crate) fn refuse_to_migrate(settings: &Settings) -> Result<(), Failure> {
          does not change it; nothing was changed",
         settings.command
     );
-    let own = match tool.revert_command().filter(|_| settings.command == "downgrade") {
+    let reverting = settings.migrations.own.as_ref().map(|own| place::shown(&own.revert));
+    let reverting = reverting.filter(|line| !line.is_empty()).or(tool.revert_command().map(str::to_owned));
+    let own = match reverting.filter(|_| settings.command == "downgrade") {
         Some(revert) => format!("to revert a migration: {revert}"),
-        None => format!("to apply pending migrations: {}", tool.apply_command()),
+        None => format!("to apply pending migrations: {}", tool.apply_command().unwrap_or("trueup upgrade")),
     };
     let next = match tool.is_code() {
         true => own,
@@ -44,14 +46,16 @@ pub(crate) fn hand_over(tool: MigrationTool, findings: &mut [Finding]) {
         }
         let remedy = &mut finding.remedy;
         let advice = match (&remedy.run, cause) {
-            (Some(Command::Upgrade | Command::UpgradeContract), _) => {
-                format!("{}, or, with a backup before it: {}", tool.apply_command(), Command::Upgrade)
-            }
+            (Some(Command::Upgrade | Command::UpgradeContract), _) => match tool.apply_command() {
+                Some(apply) => format!("{apply}, or, with a backup before it: {}", Command::Upgrade),
+                None => {
+                    *remedy = Remedy::run(Command::Upgrade);
+                    continue;
+                }
+            },
             (Some(Command::UpgradeRecordSatisfied), _) => {
-                format!(
-                    "it is there already: undo it by hand, then run {}; or record it with {tool}",
-                    tool.apply_command()
-                )
+                let apply = tool.apply_command().map_or(Command::Upgrade.to_string(), str::to_owned);
+                format!("it is there already: undo it by hand, then run {apply}; or record it with {tool}")
             }
             (Some(Command::Adopt), _) => format!(
                 "connect to the database that {tool} migrates; if this is it, its history is gone: record with {tool} what is \

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::{DIR, MigrationTool, Place, URL};
+use crate::migrations::tools::{DIR, MigrationTool, Place, REVISION, URL};
 use crate::postgres::connection::Target;
 use crate::postgres::programs::variable;
 use crate::project::Settings;
@@ -35,6 +35,19 @@ pub(super) fn arguments(settings: &Settings, tool: MigrationTool) -> Result<Vec<
         false => String::new(),
     };
     Ok(words.into_iter().map(|word| word.replace(URL, &url).replace(DIR, &dir)).collect())
+}
+
+/// A command for a revision, which stands in the place of [`REVISION`].
+pub(super) fn of_revision(command: &[String], revision: &str) -> Vec<String> {
+    command.iter().map(|word| word.replace(REVISION, revision)).collect()
+}
+
+/// A command as often as it has to be run: once for each of these revisions where it names [`REVISION`], else once.
+pub(super) fn of_each(command: &[String], revisions: &[&str]) -> Vec<Vec<String>> {
+    match command.iter().any(|word| word.contains(REVISION)) {
+        true => revisions.iter().map(|revision| of_revision(command, revision)).collect(),
+        false => vec![command.to_vec()],
+    }
 }
 
 /// The command as a shell takes it.
@@ -69,6 +82,9 @@ pub(super) fn program(settings: &Settings, tool: MigrationTool) -> Vec<String> {
         return settings.migrations.program.clone();
     }
     let mut words: Vec<String> = code.program.iter().map(|word| (*word).to_owned()).collect();
+    if words.is_empty() {
+        return words;
+    }
     let directory = working_directory(settings);
     let mut installed = code.installed_in.iter().map(|bin| directory.join(bin).join(&words[0]));
     if let Some(program) = installed.find(|path| is_program(path)) {

@@ -38,10 +38,33 @@ impl<'s> ToolProgram<'s> {
         Some(Self { settings, tool, code: tool.code()? })
     }
 
-    async fn run<'w>(&self, url: &str, words: impl IntoIterator<Item = &'w str>) -> Result<Printed> {
+    /// The lines that connect to the database and change nothing; the last one prints the list.
+    fn listing(&self) -> Vec<Vec<String>> {
+        let mut lines = match &self.settings.migrations.own {
+            Some(own) if own.status.is_empty() => vec![own.list.clone()],
+            Some(own) => vec![own.status.clone(), own.list.clone()],
+            None => [self.code.look, self.code.list].map(|words| self.line(words)).to_vec(),
+        };
+        lines.dedup();
+        lines
+    }
+
+    /// The line that applies a revision.
+    fn step(&self, revision: &str) -> Vec<String> {
+        match &self.settings.migrations.own {
+            Some(own) => place::of_revision(&own.apply, revision),
+            None => self.line(&(self.code.step)(revision)),
+        }
+    }
+
+    /// A line of the tool's program.
+    fn line(&self, words: &[impl AsRef<str>]) -> Vec<String> {
+        let program = place::program(self.settings, self.tool);
+        program.into_iter().chain(words.iter().map(|word| word.as_ref().to_owned())).collect()
+    }
+
+    async fn run(&self, url: &str, line: &[String]) -> Result<Printed> {
         place::refuse_missing_directory(self.settings)?;
-        let mut line = place::program(self.settings, self.tool);
-        line.extend(words.into_iter().map(str::to_owned));
         let mut command = Command::new(&line[0]);
         command.args(&line[1..]).current_dir(place::working_directory(self.settings));
         command.envs(place::variables(self.settings, self.tool, url, &Target::parse(url)?));
@@ -81,15 +104,16 @@ impl ToolSteps for ToolProgram<'_> {
 
     fn list<'a>(&'a mut self, url: &'a str) -> Running<'a, Vec<ListedRevision>> {
         Box::pin(async move {
-            let CodeTool { look, list, .. } = *self.code;
-            let mut printed = self.run(url, look.iter().copied()).await?;
-            if printed.failure.is_none() && look != list {
-                printed = self.run(url, list.iter().copied()).await?;
+            let (mut stdout, lines) = (String::new(), self.listing());
+            for line in &lines {
+                let printed = self.run(url, line).await?;
+                if let Some(why) = printed.failure {
+                    return Err(self.failed("its list of migrations", &why, &printed.all).into());
+                }
+                stdout = printed.stdout;
             }
-            if let Some(why) = printed.failure {
-                return Err(self.failed("its list of migrations", &why, &printed.all).into());
-            }
-            let mut revisions = (self.code.read_list)(&printed.stdout);
+            let command = place::shown(lines.last().map_or(&[], Vec::as_slice));
+            let mut revisions = (self.code.read_list)(&stdout).map_err(|why| no_list(&command, &why))?;
             for revision in &mut revisions {
                 let file = revision.file.take();
                 let within = |file: &std::path::PathBuf| {
@@ -106,8 +130,7 @@ impl ToolSteps for ToolProgram<'_> {
 
     fn apply<'a>(&'a mut self, url: &'a str, revision: &'a ListedRevision) -> Running<'a, StepOutcome> {
         Box::pin(async move {
-            let words = (self.code.step)(&revision.id);
-            let printed = self.run(url, words.iter().map(String::as_str)).await?;
+            let printed = self.run(url, &self.step(&revision.id)).await?;
             let Some(why) = printed.failure else { return Ok(StepOutcome::Done) };
             match missing_role(&printed.all) {
                 Some(role) => Ok(StepOutcome::MissingRole(role)),
@@ -119,6 +142,13 @@ impl ToolSteps for ToolProgram<'_> {
             }
         })
     }
+}
+
+/// What the tool printed is no list of revisions.
+fn no_list(command: &str, why: &str) -> Failure {
+    Failure::usage(format!("`{command}` prints no list of migrations: {why}; nothing was applied"))
+        .code(ErrorCode::TOOL_FAILED)
+        .next("let it print on stdout, a line for each: identifier, then, after a tab each, the name and the parents, with commas")
 }
 
 /// The role of the server's message `role "app" does not exist`.

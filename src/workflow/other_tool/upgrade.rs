@@ -197,7 +197,8 @@ async fn carry_out(
     let policy = backup_policy(settings, asked, &before.snapshot, true, session).await?;
     let backup = policy.ensure(settings, &before.snapshot, writing).await?.map(|(_, summary)| summary);
 
-    let ended = Child { settings, tool: asked.tool, command }.run(writing).await?;
+    let pending: Vec<&str> = before.document.history.pending.iter().map(|one| one.version.as_str()).collect();
+    let ended = Child { settings, tool: asked.tool, command }.run_for(&pending, writing).await?;
     let (snapshot, mut document) = match look_again(settings, declared, writing).await {
         Ok(now) => now,
         Err(error) => return Err(unknown(asked.tool, &ended, &error).into()),

@@ -89,6 +89,7 @@ async fn compiled(scratch: &mut Scratch, files: &BTreeMap<String, String>) -> Re
         assume_extensions: Vec::new(),
         server_major: None,
         tool: None,
+        applied: None,
     };
     let lock = compile(project.path(), &sources, &settings, scratch, None, &mut |_| {}).await?;
     // What check reads is what compile wrote.

@@ -6,6 +6,7 @@ use super::super::names::words;
 use super::{CodeTool, ListedRevision, owned, programs_below};
 
 pub(super) static TOOL: CodeTool = CodeTool {
+    setting: "program",
     program: &["alembic"],
     installed_in: &[".venv/bin", "venv/bin"],
     look: &["current"],
@@ -14,11 +15,12 @@ pub(super) static TOOL: CodeTool = CodeTool {
     step: |revision| owned(&["upgrade", revision]),
     upgrade: &["upgrade", "head"],
     driver_in_url: true,
+    elsewhere: "",
     files: programs_below,
 };
 
 /// An entry for each, the newest first (`Script.log_entry` of alembic/script/base.py).
-fn read_list(printed: &str) -> Vec<ListedRevision> {
+fn read_list(printed: &str) -> Result<Vec<ListedRevision>, String> {
     let mut found: Vec<ListedRevision> = Vec::new();
     for line in printed.lines() {
         if let Some(rest) = line.strip_prefix("Rev: ") {
@@ -38,7 +40,7 @@ fn read_list(printed: &str) -> Vec<ListedRevision> {
         }
     }
     found.reverse();
-    found
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -54,7 +56,7 @@ mod tests {
                        Rev: b2\nParent: a1\nAlso depends on: b1\nPath: /p/versions/b2.py\n\n    \n\n\
                        Rev: b1\nParent: a1\nBranch names: left\nPath: /p/versions/b1.py\n\n    left: one\n\n\
                        Rev: a1 (branchpoint)\nParent: <base>\nBranches into: b1, b2\nPath: /p/versions/a1.py\n\n    Parent: x\n";
-        let found = read_list(printed);
+        let found = read_list(printed).expect("reads");
         assert_eq!(shown(&found), ["a1 Parent__x ", "b1 left__one a1", "b2  a1+b1", "c3 both b1+b2"]);
         assert_eq!(found[0].file.as_deref(), Some(Path::new("/p/versions/a1.py")));
     }

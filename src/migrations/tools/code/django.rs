@@ -12,6 +12,7 @@ use crate::error::Failure;
 const LIST: &[&str] = &["showmigrations", "--plan", "--verbosity", "2", "--no-color"];
 
 pub(super) static TOOL: CodeTool = CodeTool {
+    setting: "program",
     program: &["python", "manage.py"],
     installed_in: &[".venv/bin", "venv/bin"],
     look: LIST,
@@ -23,11 +24,12 @@ pub(super) static TOOL: CodeTool = CodeTool {
     },
     upgrade: &["migrate", "--no-input"],
     driver_in_url: false,
+    elsewhere: "",
     files,
 };
 
 /// `[ ]  app.name ... (parents)`, in the order in which they are run.
-fn read_list(printed: &str) -> Vec<ListedRevision> {
+fn read_list(printed: &str) -> Result<Vec<ListedRevision>, String> {
     let lines = printed.lines().filter_map(|line| {
         let line = line.strip_prefix("[ ]").or_else(|| line.strip_prefix("[X]"))?.trim();
         let (id, parents) = line.split_once(" ... (").unwrap_or((line, ""));
@@ -40,7 +42,7 @@ fn read_list(printed: &str) -> Vec<ListedRevision> {
             file: None,
         })
     });
-    lines.collect()
+    Ok(lines.collect())
 }
 
 /// The files of all directories `migrations`, but for those of installed packages.
@@ -70,7 +72,7 @@ mod tests {
         let printed = "[ ]  contenttypes.0001_initial\n[ ]  auth.0001_initial ... (contenttypes.0001_initial)\n\
                        [X]  api.0023_add_user_id ... (api.0022_keys, auth.0001_initial)\nSystem check identified no issues\n";
         assert_eq!(
-            shown(&read_list(printed)),
+            shown(&read_list(printed).expect("reads")),
             [
                 "contenttypes.0001_initial initial ",
                 "auth.0001_initial initial contenttypes.0001_initial",

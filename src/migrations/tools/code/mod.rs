@@ -3,6 +3,7 @@
 
 mod alembic;
 mod django;
+mod own;
 
 use std::path::{Path, PathBuf};
 
@@ -25,9 +26,12 @@ pub struct ListedRevision {
     pub file: Option<PathBuf>,
 }
 
-/// How a tool whose migrations are programs is called, and what it prints.
+/// How a tool whose migrations are programs is called, and what it prints. The commands of a project's own tool are in its
+/// settings, and empty here.
 #[derive(Debug)]
 pub struct CodeTool {
+    /// The setting that says how it is called.
+    pub setting: &'static str,
     /// Its program, with the arguments that come before all others.
     pub program: &'static [&'static str],
     /// The directories, below that in which it is run, where its program is looked for before PATH.
@@ -37,11 +41,16 @@ pub struct CodeTool {
     /// The arguments with which it lists all its revisions.
     pub list: &'static [&'static str],
     /// Reads what the list prints: the revisions, parents before their children.
-    pub read_list: fn(&str) -> Vec<ListedRevision>,
+    ///
+    /// # Errors
+    /// What was expected, and where.
+    pub read_list: fn(&str) -> Result<Vec<ListedRevision>, String>,
     /// The arguments with which it applies one revision, all of whose parents are applied.
     pub step: fn(&str) -> Vec<String>,
     /// The arguments with which it applies all that is pending.
     pub upgrade: &'static [&'static str],
+    /// What else to do where it works on another database than it is given; empty where there is nothing.
+    pub elsewhere: &'static str,
     /// Whether the scheme of the URL names the driver: `postgresql+psycopg://`.
     pub driver_in_url: bool,
     /// The files of the migrations below a directory: what the lock depends on.
@@ -53,6 +62,7 @@ impl MigrationTool {
     pub fn code(self) -> Option<&'static CodeTool> {
         match self {
             Self::Alembic => Some(&alembic::TOOL),
+            Self::Command => Some(&own::TOOL),
             Self::Django => Some(&django::TOOL),
             _ => None,
         }
