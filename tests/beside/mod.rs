@@ -3,6 +3,7 @@
 
 mod code;
 mod own;
+mod rails;
 mod real;
 mod upgrade;
 

@@ -71,7 +71,7 @@ impl Documented for InitArgs {
         summary: "Start a project: beside the tool that migrates already, or in its place",
         description: "\
             Looks for the migrations of a tool (Alembic, dbmate, diesel, Django, Flyway, golang-migrate, goose, \
-            node-pg-migrate, Prisma, sql-migrate, sqitch, sqlx), asks for the project's name, writes trueup.toml and trueup.lock, and checks the \
+            node-pg-migrate, Prisma, Rails, sql-migrate, sqitch, sqlx), asks for the project's name, writes trueup.toml and trueup.lock, and checks the \
             database where one is given. The tool stays the one that migrates: nothing of it is changed. With --from TOOL \
             --take-over its migrations become trueup's. Nothing that is there is overwritten.\n\n\
             With --from-database, schema/ takes in what the database has. It is run again for that later: what is as in \

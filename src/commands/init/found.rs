@@ -58,6 +58,9 @@ pub(super) fn find(project: &Path) -> Option<Found> {
     if has("manage.py") {
         return found(MigrationTool::Django, ".", "manage.py");
     }
+    if has("bin/rails") && has("db/migrate") {
+        return found(MigrationTool::Rails, "db/migrate", "bin/rails");
+    }
     if has("diesel.toml") {
         return found(MigrationTool::Diesel, "migrations", "diesel.toml");
     }
@@ -158,6 +161,7 @@ mod tests {
             (&[("migrations/2026-01-01-000000_a/up.sql", "select 1;")], MigrationTool::Diesel),
             (&[("prisma/migrations/1_a/migration.sql", "select 1;")], MigrationTool::Prisma),
             (&[("sqitch.plan", "")], MigrationTool::Sqitch),
+            (&[("bin/rails", ""), ("db/migrate/1_a.rb", "")], MigrationTool::Rails),
             (&[("manage.py", ""), ("migrations/1_a.up.sql", "")], MigrationTool::Django),
             (
                 &[("alembic.ini", "[alembic]\nscript_location = %(here)s/db/alembic\n")],

@@ -13,7 +13,9 @@ impl MigrationTool {
     /// What comes behind [`super::CodeTool::program`], and for a tool of SQL files the program, too: with [`URL`] and [`DIR`] in it.
     pub fn apply_arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Alembic | Self::Command | Self::Django => self.code().map_or(&[], |code| code.upgrade),
+            Self::Alembic | Self::Command | Self::Django | Self::Rails => {
+                self.code().map_or(&[], |code| code.upgrade)
+            }
             Self::Dbmate => &["dbmate", "--no-dump-schema", "--migrations-dir", DIR, "up"],
             Self::Diesel => &["diesel", "migration", "run", "--migration-dir", DIR],
             Self::Flyway => &["flyway", "-locations=filesystem:{dir}", "migrate"],

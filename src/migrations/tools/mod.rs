@@ -25,7 +25,7 @@ use crate::postgres::sql::{read_file, without_bom};
 use smol_str::SmolStr;
 
 pub use applied::{AppliedRevision, StandsFor, applied};
-pub use code::{CodeTool, ListedRevision};
+pub use code::{CodeTool, ListedRevision, UrlForm};
 pub use command::{DIR, Place, REVISION, URL};
 pub use convert::{ConvertedFile, convert};
 pub use names::words;
@@ -55,6 +55,8 @@ pub enum MigrationTool {
     NodePgMigrate,
     /// One directory each, with `migration.sql`.
     Prisma,
+    /// Programs of Ruby, each with a timestamp.
+    Rails,
     /// One file with `-- +migrate Up` and `-- +migrate Down`.
     SqlMigrate,
     /// `sqitch.plan`, `deploy/` and `revert/`.
@@ -65,7 +67,7 @@ pub enum MigrationTool {
 
 impl MigrationTool {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Alembic,
         Self::Command,
         Self::Dbmate,
@@ -76,6 +78,7 @@ impl MigrationTool {
         Self::Goose,
         Self::NodePgMigrate,
         Self::Prisma,
+        Self::Rails,
         Self::SqlMigrate,
         Self::Sqitch,
         Self::Sqlx,
@@ -94,6 +97,7 @@ impl MigrationTool {
             Self::Goose => "goose",
             Self::NodePgMigrate => "node-pg-migrate",
             Self::Prisma => "prisma",
+            Self::Rails => "rails",
             Self::SqlMigrate => "sql-migrate",
             Self::Sqitch => "sqitch",
             Self::Sqlx => "sqlx",
@@ -108,6 +112,7 @@ impl MigrationTool {
             Self::Django => "Django",
             Self::Flyway => "Flyway",
             Self::Prisma => "Prisma",
+            Self::Rails => "Rails",
             tool => tool.word(),
         }
     }
@@ -130,6 +135,7 @@ impl MigrationTool {
             Self::Goose => "goose up",
             Self::NodePgMigrate => "node-pg-migrate up",
             Self::Prisma => "prisma migrate deploy",
+            Self::Rails => "bin/rails db:migrate",
             Self::SqlMigrate => "sql-migrate up",
             Self::Sqitch => "sqitch deploy",
             Self::Sqlx => "sqlx migrate run",
@@ -148,6 +154,7 @@ impl MigrationTool {
             Self::Goose => Some("goose down-to VERSION"),
             Self::NodePgMigrate => Some("node-pg-migrate down"),
             Self::Command | Self::Prisma => None,
+            Self::Rails => Some("bin/rails db:migrate:down VERSION=VERSION"),
             Self::SqlMigrate => Some("sql-migrate down"),
             Self::Sqitch => Some("sqitch revert --to CHANGE"),
             Self::Sqlx => Some("sqlx migrate revert"),
@@ -167,6 +174,7 @@ impl MigrationTool {
             Self::Django => ".",
             Self::Flyway => "sql",
             Self::Prisma => "prisma/migrations",
+            Self::Rails => "db/migrate",
             Self::Sqitch => ".",
             _ => "migrations",
         }

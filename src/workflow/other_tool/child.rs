@@ -187,8 +187,12 @@ fn end_of(output: &str) -> &str {
 
 /// The end of what the tool has said, under the message.
 pub(super) fn last_lines(output: &str) -> String {
-    // Python underlines parts of a line.
-    let has_words = |line: &&str| !line.trim().trim_matches(['^', '~']).is_empty();
+    // Python underlines parts of a line; Ruby and Java write the calls that led to an error below it.
+    let has_words = |line: &&str| {
+        let text = line.trim().trim_matches(['^', '~']);
+        let is_call = line.starts_with('\t') && (text.starts_with("from ") || text.starts_with("at "));
+        !text.is_empty() && !is_call
+    };
     let last: Vec<&str> = output.lines().filter(has_words).rev().take(10).collect();
     last.into_iter().rev().map(|line| format!("\n  {line}")).collect()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::{DIR, MigrationTool, Place, REVISION, URL};
+use crate::migrations::tools::{DIR, MigrationTool, Place, REVISION, URL, UrlForm};
 use crate::postgres::connection::Target;
 use crate::postgres::programs::variable;
 use crate::project::Settings;
@@ -103,9 +103,10 @@ pub(super) fn variables(
     target: &Target,
 ) -> Vec<(String, String)> {
     let plain = without_driver(url);
-    let url = match tool.code() {
-        Some(code) if code.driver_in_url => with_driver(url, settings),
-        _ => plain.clone(),
+    let url = match tool.code().map_or(UrlForm::Plain, |code| code.url) {
+        UrlForm::Plain => plain.clone(),
+        UrlForm::Driver => with_driver(url, settings),
+        UrlForm::SocketAsHost => with_socket_as_host(&plain),
     };
     let dir = settings.project.migrations_dir.display().to_string();
     let place = Place {
@@ -160,6 +161,31 @@ fn with_driver(url: &str, settings: &Settings) -> String {
     }
 }
 
+/// A URL whose `host` parameter is the directory of a socket, with that directory in the place of the host.
+fn with_socket_as_host(url: &str) -> String {
+    let Some((base, query)) = url.split_once('?') else { return url.to_owned() };
+    let Some((scheme, rest)) = base.split_once("://") else { return url.to_owned() };
+    let mut directory = None;
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| match pair.strip_prefix("host=") {
+            Some(host) if host.starts_with(['/', '%']) => {
+                directory = Some(host.replace('/', "%2F"));
+                false
+            }
+            _ => true,
+        })
+        .collect();
+    let Some(directory) = directory else { return url.to_owned() };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (role, address) = authority
+        .rsplit_once('@')
+        .map_or((String::new(), authority), |(role, address)| (format!("{role}@"), address));
+    let port = address.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    format!("{scheme}://{role}{directory}{port}/{path}{query}")
+}
+
 /// SQLAlchemy names the driver in the scheme, which other tools do not take: `postgresql+psycopg2://`.
 fn without_driver(url: &str) -> String {
     match url.split_once("://") {
@@ -210,5 +236,21 @@ mod tests {
             assert_eq!(without_password(url).as_deref(), Some(without), "{url}");
         }
         assert_eq!(without_password("host=h dbname=d"), None);
+    }
+
+    #[test]
+    fn the_directory_of_a_socket_stands_where_the_host_does() {
+        for (url, expected) in [
+            ("postgresql://a@localhost:5433/d?host=/tmp/x", "postgresql://a@%2Ftmp%2Fx:5433/d"),
+            (
+                "postgres://a:p%40@/d?sslmode=disable&host=%2Ftmp%2Fx",
+                "postgres://a:p%40@%2Ftmp%2Fx/d?sslmode=disable",
+            ),
+            ("postgresql:///d?host=/tmp", "postgresql://%2Ftmp/d"),
+            ("postgresql://a@h:1/d?host=other", "postgresql://a@h:1/d?host=other"),
+            ("postgresql://a@h/d", "postgresql://a@h/d"),
+        ] {
+            assert_eq!(with_socket_as_host(url), expected);
+        }
     }
 }

@@ -3,10 +3,11 @@
 use smol_str::SmolStr;
 
 use super::super::names::words;
-use super::{CodeTool, ListedRevision, owned, programs_below};
+use super::{CodeTool, ListedRevision, UrlForm, owned, programs_below};
 
 pub(super) static TOOL: CodeTool = CodeTool {
     setting: "program",
+    example: "# program = [\"uv\", \"run\", \"alembic\"]\n# driver = \"asyncpg\"\n",
     program: &["alembic"],
     installed_in: &[".venv/bin", "venv/bin"],
     look: &["current"],
@@ -14,7 +15,7 @@ pub(super) static TOOL: CodeTool = CodeTool {
     read_list,
     step: |revision| owned(&["upgrade", revision]),
     upgrade: &["upgrade", "head"],
-    driver_in_url: true,
+    url: UrlForm::Driver,
     elsewhere: "",
     files: programs_below,
 };

@@ -6,13 +6,14 @@ use smol_str::SmolStr;
 
 use super::super::entries;
 use super::super::names::words;
-use super::{CodeTool, ListedRevision, owned, programs_below};
+use super::{CodeTool, ListedRevision, UrlForm, owned, programs_below};
 use crate::error::Failure;
 
 const LIST: &[&str] = &["showmigrations", "--plan", "--verbosity", "2", "--no-color"];
 
 pub(super) static TOOL: CodeTool = CodeTool {
     setting: "program",
+    example: "# program = [\"uv\", \"run\", \"manage.py\"]\n",
     program: &["python", "manage.py"],
     installed_in: &[".venv/bin", "venv/bin"],
     look: LIST,
@@ -23,7 +24,7 @@ pub(super) static TOOL: CodeTool = CodeTool {
         owned(&["migrate", app, name, "--no-input", "--no-color"])
     },
     upgrade: &["migrate", "--no-input"],
-    driver_in_url: false,
+    url: UrlForm::Plain,
     elsewhere: "",
     files,
 };

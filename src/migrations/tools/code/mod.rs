@@ -4,6 +4,7 @@
 mod alembic;
 mod django;
 mod own;
+mod rails;
 
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,8 @@ pub struct ListedRevision {
 pub struct CodeTool {
     /// The setting that says how it is called.
     pub setting: &'static str,
+    /// Settings that it may need, as comments for a new `trueup.toml`.
+    pub example: &'static str,
     /// Its program, with the arguments that come before all others.
     pub program: &'static [&'static str],
     /// The directories, below that in which it is run, where its program is looked for before PATH.
@@ -51,10 +54,21 @@ pub struct CodeTool {
     pub upgrade: &'static [&'static str],
     /// What else to do where it works on another database than it is given; empty where there is nothing.
     pub elsewhere: &'static str,
-    /// Whether the scheme of the URL names the driver: `postgresql+psycopg://`.
-    pub driver_in_url: bool,
+    /// How it takes the URL of the database.
+    pub url: UrlForm,
     /// The files of the migrations below a directory: what the lock depends on.
     pub files: fn(&Path) -> Result<Vec<PathBuf>, Failure>,
+}
+
+/// How a tool takes the URL of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UrlForm {
+    /// As libpq does.
+    Plain,
+    /// With the driver in its scheme: `postgresql+psycopg://`.
+    Driver,
+    /// With the directory of a socket in the place of the host: `postgresql://role@%2Fvar%2Frun%2Fpostgresql/shop`.
+    SocketAsHost,
 }
 
 impl MigrationTool {
@@ -64,6 +78,7 @@ impl MigrationTool {
             Self::Alembic => Some(&alembic::TOOL),
             Self::Command => Some(&own::TOOL),
             Self::Django => Some(&django::TOOL),
+            Self::Rails => Some(&rails::TOOL),
             _ => None,
         }
     }

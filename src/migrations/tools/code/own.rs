@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use smol_str::SmolStr;
 
 use super::super::names::words;
-use super::{CodeTool, ListedRevision, files_below};
+use super::{CodeTool, ListedRevision, UrlForm, files_below};
 
 pub(super) static TOOL: CodeTool = CodeTool {
     setting: "list, apply and upgrade",
+    example: "",
     program: &[],
     installed_in: &[],
     look: &[],
@@ -16,7 +17,7 @@ pub(super) static TOOL: CodeTool = CodeTool {
     read_list,
     step: |_| Vec::new(),
     upgrade: &[],
-    driver_in_url: false,
+    url: UrlForm::Plain,
     elsewhere: "where its `list` connects to no database, name a command that does, and changes nothing: [migrations] status = [...]",
     files: |directory| files_below(directory, |_| true),
 };

@@ -186,7 +186,7 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[SideTable { table: "ar_internal_metadata", column: "value" }],
         columns: &[("version", TEXT)],
         query: "SELECT version::text, NULL FROM {} ORDER BY version DESC LIMIT 1",
-        applied: "",
+        applied: "SELECT version::text, 'alone' FROM {}",
         create: "",
         repair: "",
         settings: "schema.rb would have it. In an initializer: ActiveRecord::SchemaDumper.ignore_tables << \"{history}\"",
