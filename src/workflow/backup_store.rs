@@ -68,6 +68,8 @@ pub(crate) fn trial(settings: &Settings) -> TrialTarget {
     let mut options = project_model::scratch_options(settings);
     // The trial needs the major version of the server that was backed up, not the one that models are compiled on.
     options.major = None;
+    // Nobody but trueup reaches the rows of a backup.
+    options.loopback = false;
     TrialTarget::Scratch(options)
 }
 

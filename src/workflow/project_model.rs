@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::data::seeds::{RowFilter, Seeds};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
-use crate::migrations::tools::MigrationTool;
+use crate::migrations::tools::{MigrationTool, UrlForm};
 use crate::model::{
     self, CompiledMigration, CompiledSettings, Head, Lock, LockFile, Sources, ToolSteps, UnreadableBody,
 };
@@ -347,9 +347,11 @@ fn compile_settings(settings: &Settings) -> CompiledSettings {
 
 /// Where the scratch server comes from.
 pub(crate) fn scratch_options(settings: &Settings) -> ScratchOptions {
+    let tool = settings.migrations.tool.and_then(MigrationTool::code);
     ScratchOptions {
         url: settings.scratch.url.as_ref().map(|url| url.reveal().to_owned()),
         bin_dir: settings.scratch.bin_dir.clone(),
         major: settings.scratch.major,
+        loopback: tool.is_some_and(|code| code.url == UrlForm::Network),
     }
 }

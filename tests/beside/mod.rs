@@ -2,6 +2,7 @@
 //! neither.
 
 mod code;
+mod liquibase;
 mod own;
 mod rails;
 mod real;

@@ -70,7 +70,7 @@ impl Documented for InitArgs {
     const HELP: CommandHelp = CommandHelp {
         summary: "Start a project: beside the tool that migrates already, or in its place",
         description: "\
-            Looks for the migrations of a tool (Alembic, dbmate, diesel, Django, Flyway, golang-migrate, goose, \
+            Looks for the migrations of a tool (Alembic, dbmate, diesel, Django, Flyway, golang-migrate, goose, Liquibase, \
             node-pg-migrate, Prisma, Rails, sql-migrate, sqitch, sqlx), asks for the project's name, writes trueup.toml and trueup.lock, and checks the \
             database where one is given. The tool stays the one that migrates: nothing of it is changed. With --from TOOL \
             --take-over its migrations become trueup's. Nothing that is there is overwritten.\n\n\

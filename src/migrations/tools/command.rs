@@ -13,7 +13,7 @@ impl MigrationTool {
     /// What comes behind [`super::CodeTool::program`], and for a tool of SQL files the program, too: with [`URL`] and [`DIR`] in it.
     pub fn apply_arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Alembic | Self::Command | Self::Django | Self::Rails => {
+            Self::Alembic | Self::Command | Self::Django | Self::Liquibase | Self::Rails => {
                 self.code().map_or(&[], |code| code.upgrade)
             }
             Self::Dbmate => &["dbmate", "--no-dump-schema", "--migrations-dir", DIR, "up"],
@@ -41,6 +41,11 @@ impl MigrationTool {
                 ("FLYWAY_URL", place.jdbc()),
                 ("FLYWAY_USER", place.role.to_owned()),
                 ("FLYWAY_PASSWORD", place.password.unwrap_or_default().to_owned()),
+            ],
+            Self::Liquibase => vec![
+                ("LIQUIBASE_COMMAND_URL", place.jdbc()),
+                ("LIQUIBASE_COMMAND_USERNAME", place.role.to_owned()),
+                ("LIQUIBASE_COMMAND_PASSWORD", place.password.unwrap_or_default().to_owned()),
             ],
             _ => Vec::new(),
         }

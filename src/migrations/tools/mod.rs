@@ -51,6 +51,8 @@ pub enum MigrationTool {
     GolangMigrate,
     /// One file with `-- +goose Up` and `-- +goose Down`.
     Goose,
+    /// Change sets of SQL, XML, YAML or JSON in a changelog.
+    Liquibase,
     /// One file with `-- Up Migration` and `-- Down Migration`.
     NodePgMigrate,
     /// One directory each, with `migration.sql`.
@@ -67,7 +69,7 @@ pub enum MigrationTool {
 
 impl MigrationTool {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Alembic,
         Self::Command,
         Self::Dbmate,
@@ -76,6 +78,7 @@ impl MigrationTool {
         Self::Flyway,
         Self::GolangMigrate,
         Self::Goose,
+        Self::Liquibase,
         Self::NodePgMigrate,
         Self::Prisma,
         Self::Rails,
@@ -95,6 +98,7 @@ impl MigrationTool {
             Self::Flyway => "flyway",
             Self::GolangMigrate => "golang-migrate",
             Self::Goose => "goose",
+            Self::Liquibase => "liquibase",
             Self::NodePgMigrate => "node-pg-migrate",
             Self::Prisma => "prisma",
             Self::Rails => "rails",
@@ -111,6 +115,7 @@ impl MigrationTool {
             Self::Command => OWN_TOOL,
             Self::Django => "Django",
             Self::Flyway => "Flyway",
+            Self::Liquibase => "Liquibase",
             Self::Prisma => "Prisma",
             Self::Rails => "Rails",
             tool => tool.word(),
@@ -133,6 +138,7 @@ impl MigrationTool {
             Self::Flyway => "flyway migrate",
             Self::GolangMigrate => "migrate up",
             Self::Goose => "goose up",
+            Self::Liquibase => "liquibase update",
             Self::NodePgMigrate => "node-pg-migrate up",
             Self::Prisma => "prisma migrate deploy",
             Self::Rails => "bin/rails db:migrate",
@@ -152,6 +158,7 @@ impl MigrationTool {
             Self::Flyway => Some("flyway undo"),
             Self::GolangMigrate => Some("migrate goto VERSION"),
             Self::Goose => Some("goose down-to VERSION"),
+            Self::Liquibase => Some("liquibase rollback-count COUNT"),
             Self::NodePgMigrate => Some("node-pg-migrate down"),
             Self::Command | Self::Prisma => None,
             Self::Rails => Some("bin/rails db:migrate:down VERSION=VERSION"),
@@ -173,6 +180,7 @@ impl MigrationTool {
             Self::Dbmate => "db/migrations",
             Self::Django => ".",
             Self::Flyway => "sql",
+            Self::Liquibase => "db/changelog",
             Self::Prisma => "prisma/migrations",
             Self::Rails => "db/migrate",
             Self::Sqitch => ".",

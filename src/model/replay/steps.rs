@@ -26,6 +26,9 @@ pub trait ToolSteps {
     fn list<'a>(&'a mut self, url: &'a str) -> Running<'a, Vec<ListedRevision>>;
     /// Applies a revision, all of whose parents are applied.
     fn apply<'a>(&'a mut self, url: &'a str, revision: &'a ListedRevision) -> Running<'a, StepOutcome>;
+    /// Whether the same step can be tried once more, after it has not applied its revision, because it ran one of the `done`
+    /// revisions before that again.
+    fn takes_more(&mut self, done: usize) -> bool;
 }
 
 /// How a revision ended.
@@ -70,7 +73,11 @@ pub(in crate::model) async fn replay_with_tool(
     for (done, revision) in revisions.iter().enumerate() {
         progress(CompileProgress::Migrations { done, total, path: &revision.id });
         run(runner, steps, &url, revision).await?;
-        if !runner.has_applied(tool, &revision.id).await? {
+        while !runner.has_applied(tool, &revision.id).await? {
+            if steps.takes_more(done) {
+                run(runner, steps, &url, revision).await?;
+                continue;
+            }
             return Err(elsewhere(
                 tool,
                 &format!(

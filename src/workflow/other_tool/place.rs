@@ -104,7 +104,7 @@ pub(super) fn variables(
 ) -> Vec<(String, String)> {
     let plain = without_driver(url);
     let url = match tool.code().map_or(UrlForm::Plain, |code| code.url) {
-        UrlForm::Plain => plain.clone(),
+        UrlForm::Plain | UrlForm::Network => plain.clone(),
         UrlForm::Driver => with_driver(url, settings),
         UrlForm::SocketAsHost => with_socket_as_host(&plain),
     };

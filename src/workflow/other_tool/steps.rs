@@ -20,6 +20,8 @@ pub(crate) struct ToolProgram<'s> {
     settings: &'s Settings,
     tool: MigrationTool,
     code: &'static CodeTool,
+    /// How many revisions it has to run for one: see [`CodeTool::step`].
+    count: usize,
 }
 
 /// What it printed.
@@ -35,7 +37,7 @@ impl<'s> ToolProgram<'s> {
     /// The program of the project's tool; `None` where its migrations are no programs.
     pub(crate) fn of(settings: &'s Settings) -> Option<Self> {
         let tool = settings.migrations.tool?;
-        Some(Self { settings, tool, code: tool.code()? })
+        Some(Self { settings, tool, code: tool.code()?, count: 1 })
     }
 
     /// The lines that connect to the database and change nothing; the last one prints the list.
@@ -53,7 +55,7 @@ impl<'s> ToolProgram<'s> {
     fn step(&self, revision: &str) -> Vec<String> {
         match &self.settings.migrations.own {
             Some(own) => place::of_revision(&own.apply, revision),
-            None => self.line(&(self.code.step)(revision)),
+            None => self.line(&(self.code.step)(revision, self.count)),
         }
     }
 
@@ -115,7 +117,8 @@ impl ToolSteps for ToolProgram<'_> {
             let command = place::shown(lines.last().map_or(&[], Vec::as_slice));
             let mut revisions = (self.code.read_list)(&stdout).map_err(|why| no_list(&command, &why))?;
             for revision in &mut revisions {
-                let file = revision.file.take();
+                let file =
+                    revision.file.take().map(|file| place::working_directory(self.settings).join(file));
                 let within = |file: &std::path::PathBuf| {
                     let real = file.canonicalize().ok()?;
                     Some(
@@ -126,6 +129,12 @@ impl ToolSteps for ToolProgram<'_> {
             }
             Ok(revisions)
         })
+    }
+
+    fn takes_more(&mut self, done: usize) -> bool {
+        let more = self.code.runs_some_again && self.count <= done;
+        self.count += usize::from(more);
+        more
     }
 
     fn apply<'a>(&'a mut self, url: &'a str, revision: &'a ListedRevision) -> Running<'a, StepOutcome> {

@@ -19,10 +19,11 @@ pub(super) static TOOL: CodeTool = CodeTool {
     look: LIST,
     list: LIST,
     read_list,
-    step: |revision| {
+    step: |revision, _| {
         let (app, name) = revision.split_once('.').unwrap_or((revision, ""));
         owned(&["migrate", app, name, "--no-input", "--no-color"])
     },
+    runs_some_again: false,
     upgrade: &["migrate", "--no-input"],
     url: UrlForm::Plain,
     elsewhere: "",
@@ -80,7 +81,7 @@ mod tests {
                 "api.0023_add_user_id add_user_id api.0022_keys+auth.0001_initial"
             ]
         );
-        assert_eq!((TOOL.step)("api.0023_a")[..3], ["migrate", "api", "0023_a"]);
+        assert_eq!((TOOL.step)("api.0023_a", 1)[..3], ["migrate", "api", "0023_a"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod alembic;
 mod django;
+mod liquibase;
 mod own;
 mod rails;
 
@@ -48,8 +49,11 @@ pub struct CodeTool {
     /// # Errors
     /// What was expected, and where.
     pub read_list: fn(&str) -> Result<Vec<ListedRevision>, String>,
-    /// The arguments with which it applies one revision, all of whose parents are applied.
-    pub step: fn(&str) -> Vec<String>,
+    /// The arguments with which it applies one revision, all of whose parents are applied. The number is how many it has to
+    /// run for that: more than one where it runs earlier ones again.
+    pub step: fn(&str, usize) -> Vec<String>,
+    /// Whether there may be revisions that it runs every time.
+    pub runs_some_again: bool,
     /// The arguments with which it applies all that is pending.
     pub upgrade: &'static [&'static str],
     /// What else to do where it works on another database than it is given; empty where there is nothing.
@@ -69,6 +73,8 @@ pub enum UrlForm {
     Driver,
     /// With the directory of a socket in the place of the host: `postgresql://role@%2Fvar%2Frun%2Fpostgresql/shop`.
     SocketAsHost,
+    /// Its driver reaches no socket: a throwaway server has to listen on the loopback interface, too.
+    Network,
 }
 
 impl MigrationTool {
@@ -78,6 +84,7 @@ impl MigrationTool {
             Self::Alembic => Some(&alembic::TOOL),
             Self::Command => Some(&own::TOOL),
             Self::Django => Some(&django::TOOL),
+            Self::Liquibase => Some(&liquibase::TOOL),
             Self::Rails => Some(&rails::TOOL),
             _ => None,
         }

@@ -39,7 +39,8 @@ pub(super) static TOOL: CodeTool = CodeTool {
     look: LIST,
     list: LIST,
     read_list,
-    step: |revision| owned(&["runner", &[context!(), ".run(:up, ", revision, ")"].concat()]),
+    step: |revision, _| owned(&["runner", &[context!(), ".run(:up, ", revision, ")"].concat()]),
+    runs_some_again: false,
     upgrade: &["db:migrate"],
     elsewhere: "",
     url: UrlForm::SocketAsHost,
@@ -85,7 +86,7 @@ mod tests {
         assert_eq!(shown(&found), ["20260101000000 create_users ", "20260102000000 add_key 20260101000000"]);
         assert_eq!(found[1].file.as_deref(), Some(Path::new("/p/my shop/20260102000000_add_key.spree.rb")));
         assert!(read_list("trueup x y\n").is_err());
-        let step = (TOOL.step)("20260102000000");
+        let step = (TOOL.step)("20260102000000", 1);
         assert!(step[1].ends_with(".migration_context.run(:up, 20260102000000)"), "{step:?}");
     }
 }

@@ -245,7 +245,9 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
                 (SELECT pg_catalog.concat(filename, '::', id, '::', author) FROM \
                 (SELECT id, author, filename, orderexecuted, exectype FROM {} OFFSET 0) AS every \
                 WHERE exectype = 'FAILED' ORDER BY orderexecuted DESC LIMIT 1)",
-        applied: "",
+        applied: "SELECT pg_catalog.concat(pg_catalog.regexp_replace(filename, '^(classpath:)?/*', ''), '::', id, '::', \
+                  author), 'alone' FROM (SELECT id, author, filename, exectype FROM {} OFFSET 0) AS every \
+                  WHERE exectype <> 'FAILED'",
         create: "",
         repair: "undo what it left, delete its row, and run it again: liquibase update",
         settings: "`liquibase diff-changelog` would drop it: give --exclude-objects=\"table:{history}\"; `drop-all` \
