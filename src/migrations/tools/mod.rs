@@ -198,6 +198,13 @@ pub struct ToolRevision {
     pub id: SmolStr,
 }
 
+impl ToolRevision {
+    /// The app that it is of, and its name there; `None` with a tool that knows no apps.
+    pub fn app(&self) -> Option<(&str, &str)> {
+        self.id.split_once(self.tool.code()?.app_ends?)
+    }
+}
+
 impl fmt::Display for MigrationTool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if *self == Self::Command { OWN_TOOL } else { self.word() })

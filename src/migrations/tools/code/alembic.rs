@@ -18,6 +18,7 @@ pub(super) static TOOL: CodeTool = CodeTool {
     upgrade: &["upgrade", "head"],
     url: UrlForm::Driver,
     elsewhere: "",
+    app_ends: None,
     files: programs_below,
 };
 

@@ -27,6 +27,7 @@ pub(super) static TOOL: CodeTool = CodeTool {
     upgrade: &["migrate", "--no-input"],
     url: UrlForm::Plain,
     elsewhere: "",
+    app_ends: Some('.'),
     files,
 };
 

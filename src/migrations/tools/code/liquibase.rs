@@ -20,6 +20,7 @@ pub(super) static TOOL: CodeTool = CodeTool {
     upgrade: &["update"],
     elsewhere: "",
     url: UrlForm::Network,
+    app_ends: None,
     files: |directory| files_below(directory, is_changelog),
 };
 

@@ -60,6 +60,8 @@ pub struct CodeTool {
     pub elsewhere: &'static str,
     /// How it takes the URL of the database.
     pub url: UrlForm,
+    /// What ends the name of the app in an identifier, where migrations are kept by app.
+    pub app_ends: Option<char>,
     /// The files of the migrations below a directory: what the lock depends on.
     pub files: fn(&Path) -> Result<Vec<PathBuf>, Failure>,
 }

@@ -20,6 +20,7 @@ pub(super) static TOOL: CodeTool = CodeTool {
     upgrade: &[],
     url: UrlForm::Plain,
     elsewhere: "where its `list` connects to no database, name a command that does, and changes nothing: [migrations] status = [...]",
+    app_ends: None,
     files: |directory| files_below(directory, |_| true),
 };
 

@@ -44,6 +44,7 @@ pub(super) static TOOL: CodeTool = CodeTool {
     upgrade: &["db:migrate"],
     elsewhere: "",
     url: UrlForm::SocketAsHost,
+    app_ends: None,
     files: programs_below,
 };
 
