@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
 
 use super::code::{compile, project, revisions};
 use super::write;
@@ -160,6 +161,15 @@ fn what_is_wrong_with_the_tool_is_told_before_anything_is_applied() {
     // Its table is another one than the settings say.
     settings(&SETTINGS.replace("\"rev\"", "\"version\""));
     compile(&project).exit(2).says("has no record of it in ops.done, column version");
+    // One that keeps the newest alone.
+    settings(SETTINGS);
+    let script = fs::read_to_string(project.path().join("migrate")).unwrap();
+    let forgets = script.replace("-c \"INSERT", "-c 'DELETE FROM ops.done' -c \"INSERT");
+    write(project.path(), &[("migrate", forgets)]);
+    compile(&project)
+        .exit(2)
+        .says("001 has no row in ops.done, column rev: expected one for each that is applied");
+    write(project.path(), &[("migrate", script)]);
     // A list that connects to nothing does not show whether the tool would change the throwaway database.
     let print = SETTINGS.replace("\"list\"]", "\"print\"]");
     settings(&print);
@@ -180,6 +190,19 @@ fn what_is_wrong_with_the_tool_is_told_before_anything_is_applied() {
     settings(&SETTINGS.replace("ops.done", "ops.finished"));
     project.check(&other).exit(3).says("[migrations] applied changed");
     project.trueup(["init", "--tool", "command"], "").exit(2).says("write trueup.toml yourself");
+}
+
+/// What a tool leaves in the background, with its output open, is not waited for.
+#[test]
+fn a_program_in_the_background_holds_nothing_up() {
+    let settings = SETTINGS.replace("tool =", "timeout = \"50s\"\ntool =");
+    let project = own(&settings);
+    let script = fs::read_to_string(project.path().join("migrate")).unwrap();
+    write(project.path(), &[("migrate", script.replace("set -eu\n", "set -eu\nsleep 40 &\n"))]);
+    let begun = Instant::now();
+    compile(&project).exit(0);
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert_eq!(revisions(&project), ["001", "002"]);
 }
 
 /// A table that the tool did not make is not read, and never dropped on trueup's advice.

@@ -42,6 +42,8 @@ impl MigrationTool {
                 ("FLYWAY_USER", place.role.to_owned()),
                 ("FLYWAY_PASSWORD", place.password.unwrap_or_default().to_owned()),
             ],
+            // A server in the background would have the settings of another run.
+            Self::Rails => vec![("DISABLE_SPRING", "1".to_owned())],
             Self::Liquibase => vec![
                 ("LIQUIBASE_COMMAND_URL", place.jdbc()),
                 ("LIQUIBASE_COMMAND_USERNAME", place.role.to_owned()),

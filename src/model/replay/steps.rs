@@ -102,6 +102,11 @@ pub(in crate::model) async fn replay_with_tool(
         before = after;
     }
     progress(CompileProgress::Migrations { done: total, total, path: "" });
+    if let (MigrationTool::Command, Some(first)) = (tool, revisions.first())
+        && !runner.has_applied(tool, &first.id).await?
+    {
+        return Err(forgotten(&first.id, &runner.recorded_in()));
+    }
     let mut replayed = Replayed { initial, migrations: compiled, catalog: before.catalog };
     let grants = |effect: &Effect| effect.id().kind == Kind::Privilege;
     options.privileges |= replayed.migrations.iter().flat_map(|migration| &migration.effects).any(grants);
@@ -126,6 +131,16 @@ async fn run(
     }
     let what = format!("{} {}: more than {MOST_ROLES} roles do not exist", steps.tool(), revision.id);
     Err(Failure::usage(what).code(ErrorCode::MIGRATIONS_INVALID).into())
+}
+
+/// The project's own tool keeps no row for what it applied before.
+fn forgotten(first: &str, place: &str) -> anyhow::Error {
+    let what =
+        format!("after all migrations {first} has no row{place}: expected one for each that is applied");
+    Failure::usage(what)
+        .code(ErrorCode::TOOL_FAILED)
+        .next("name the table and the column that have them all: [migrations] applied in trueup.toml")
+        .into()
 }
 
 /// The tool works on another database than it was given.

@@ -126,7 +126,7 @@ impl Child<'_> {
 }
 
 /// Reads the output until the process has ended, and what is left of it for a short time afterwards.
-async fn until_end(
+pub(super) async fn until_end(
     child: &mut process::Child,
     mut reading: Pin<&mut impl Future>,
 ) -> std::io::Result<ExitStatus> {

@@ -3,9 +3,11 @@
 use std::process::Stdio;
 
 use anyhow::Result;
+use futures_util::FutureExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
-use super::child::{last_lines, not_started};
+use super::child::{last_lines, not_started, until_end};
 use super::place;
 use crate::backup::ProcessGroup;
 use crate::error::{ErrorCode, Failure};
@@ -72,18 +74,27 @@ impl<'s> ToolProgram<'s> {
         command.envs(place::variables(self.settings, self.tool, url, &Target::parse(url)?));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
-        let child = command.spawn().map_err(|error| not_started(self.tool, &line[0], error))?;
+        let mut child = command.spawn().map_err(|error| not_started(self.tool, &line[0], error))?;
         let group = ProcessGroup::of(&child);
         let limit = self.settings.migrations.timeout;
-        let Ok(output) = tokio::time::timeout(limit, child.wait_with_output()).await else {
-            let failure = format!("it took longer than {}, and was ended", duration(limit));
-            return Ok(Printed { stdout: String::new(), all: String::new(), failure: Some(failure) });
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let pipes = (child.stdout.take(), child.stderr.take());
+        let ended = {
+            let reading = async { tokio::join!(read(pipes.0, &mut stdout), read(pipes.1, &mut stderr)) };
+            let reading = std::pin::pin!(reading.fuse());
+            // A process that it leaves behind may hold the pipes open.
+            tokio::time::timeout(limit, until_end(&mut child, reading)).await
         };
-        let output = output?;
-        group.ended();
-        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        let all = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
-        let failure = (!output.status.success()).then(|| output.status.to_string());
+        let failure = match ended {
+            Ok(status) => {
+                group.ended();
+                let status = status?;
+                (!status.success()).then(|| status.to_string())
+            }
+            Err(_) => Some(format!("it took longer than {}, and was ended", duration(limit))),
+        };
+        let stdout = String::from_utf8_lossy(&stdout).into_owned();
+        let all = format!("{stdout}{}", String::from_utf8_lossy(&stderr));
         Ok(Printed { stdout, all: without_passwords(&all).into_owned(), failure })
     }
 
@@ -150,6 +161,13 @@ impl ToolSteps for ToolProgram<'_> {
                 }
             }
         })
+    }
+}
+
+/// Reads a pipe to its end. What was read stays where nobody waits for that any more.
+async fn read(from: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
+    if let Some(mut from) = from {
+        let _ = from.read_to_end(into).await;
     }
 }
 
