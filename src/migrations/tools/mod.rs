@@ -245,7 +245,7 @@ pub struct ToolMigrations {
 /// Exit 2: every file that cannot be read as a migration of this tool, in one failure; a directory without any.
 pub fn read(tool: MigrationTool, directory: &Path) -> Result<ToolMigrations, Failure> {
     if tool.is_code() {
-        let what = format!("the migrations of {tool} are programs, and become no files of SQL");
+        let what = format!("only {tool} can run its migrations: they become no files of SQL");
         return Err(Failure::usage(what)
             .code(ErrorCode::MIGRATIONS_INVALID)
             .next(format!("keep {tool}, and work beside it: trueup init --tool {}", tool.word())));

@@ -239,6 +239,15 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_names_a_revision_is_run_for_each() {
+        let command =
+            |words: &[&str]| -> Vec<String> { words.iter().map(|word| (*word).to_owned()).collect() };
+        let each = of_each(&command(&["m", "up", "--to={revision}"]), &["1", "2"]);
+        assert_eq!(each, [command(&["m", "up", "--to=1"]), command(&["m", "up", "--to=2"])]);
+        assert_eq!(of_each(&command(&["m", "up"]), &["1", "2"]), [command(&["m", "up"])]);
+    }
+
+    #[test]
     fn the_directory_of_a_socket_stands_where_the_host_does() {
         for (url, expected) in [
             ("postgresql://a@localhost:5433/d?host=/tmp/x", "postgresql://a@%2Ftmp%2Fx:5433/d"),
