@@ -69,7 +69,7 @@ fn programs() -> Result<PathBuf> {
     let bin_dir = std::env::var_os("TRUEUP_PG_BIN").map(Into::into);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let scratch = Scratch::start(&ScratchOptions { bin_dir, major: None, url: None }).await?;
+        let scratch = Scratch::start(&ScratchOptions { bin_dir, ..Default::default() }).await?;
         let bin_dir = scratch.bin_dir().context("a local server")?.to_owned();
         scratch.stop().await?;
         anyhow::Ok(bin_dir)

@@ -9,14 +9,14 @@ use super::checksum::Width;
 use super::tools::{MigrationTool, ToolRevision};
 use crate::error::{ErrorCode, Failure};
 use crate::postgres::catalog::history_tables::{
-    HistoryTool, INTERNAL_SCHEMA, INTERNAL_TABLES, REFINERY_TABLE, fill_in_names,
+    HistoryTool, IDENTIFIER, INTERNAL_SCHEMA, INTERNAL_TABLES, REFINERY_TABLE, fill_in_names, filled_in,
 };
 use crate::postgres::connection::Row;
-use crate::postgres::sql::{QualifiedTable, qualified, schemas_of_path};
+use crate::postgres::sql::{ChosenHistory, QualifiedTable, qualified, schemas_of_path};
 
 /// One SELECT, with a row for every table that has the name of a history table or of one of trueup's own tables, for
 /// [`TableCandidate::from_row`].
-pub fn probe(chosen: Option<&QualifiedTable>) -> String {
+pub fn probe(chosen: Option<&ChosenHistory>) -> String {
     fill_in_names(include_str!("history_tables.sql"), chosen)
 }
 
@@ -53,6 +53,8 @@ pub struct HistoryTable {
     pub width: Width,
     /// What keeps it.
     kind: &'static HistoryTool,
+    /// The column that the project names, where its own tool keeps it.
+    column: Option<String>,
 }
 
 /// A relation that has the name of a history table or of one of trueup's own tables, and what decides whether it is
@@ -193,29 +195,34 @@ impl HistoryTable {
     pub fn of(
         found: &TableCandidate,
         all: &[TableCandidate],
-        chosen: Option<&QualifiedTable>,
+        chosen: Option<&ChosenHistory>,
     ) -> Option<Self> {
         let beside = |table: &str, wanted: &str| {
             let tables = all.iter().filter(|other| other.schema == found.schema && other.table == table);
             tables.flat_map(|other| &other.columns).any(|(name, _)| name == wanted)
         };
-        let kind = match chosen.is_some_and(|chosen| chosen.is(&found.schema, &found.table)) {
-            true => HistoryTool::refinery(),
-            false => HistoryTool::of(&found.schema, &found.table, beside)?,
+        let chosen = chosen.filter(|chosen| chosen.table.is(&found.schema, &found.table));
+        let kind = match chosen {
+            Some(chosen) => HistoryTool::of_chosen(chosen),
+            None => HistoryTool::of(&found.schema, &found.table, beside)?,
         };
         let column =
             |wanted: &str| found.columns.iter().find(|(name, _)| name == wanted).map(|(_, oid)| *oid);
         if kind.proof.is_some_and(|proof| column(proof).is_none()) {
             return None;
         }
-        let fits = |(wanted, types): &(&str, &[u32])| column(wanted).is_some_and(|oid| types.contains(&oid));
+        let has = |wanted: &str, types: &[u32]| column(wanted).is_some_and(|oid| types.contains(&oid));
+        let own = chosen.and_then(|chosen| chosen.column.clone());
+        let fits = kind.columns.iter().all(|(wanted, types)| has(wanted, types))
+            && own.as_ref().is_none_or(|own| has(own, IDENTIFIER));
         Some(Self {
             schema: found.schema.clone(),
             table: found.table.clone(),
             readable: found.readable,
-            genuine: found.is_plain() && kind.columns.iter().all(fits),
+            genuine: found.is_plain() && fits,
             width: if column("version") == Some(INT8) { Width::Eight } else { Width::Four },
             kind,
+            column: own,
         })
     }
 
@@ -238,7 +245,7 @@ impl HistoryTable {
     /// A query of the table `{}`.
     pub fn filled_in(&self, query: &str) -> String {
         // Tables that inherit from it are not part of a history.
-        query.replace("{}", &format!("ONLY {}", self.path()))
+        filled_in(query, &format!("ONLY {}", self.path()), self.column.as_deref())
     }
 }
 
@@ -247,11 +254,11 @@ impl HistoryTable {
 pub fn ours<'t>(
     tables: &'t [HistoryTable],
     search_path: &str,
-    chosen: Option<&QualifiedTable>,
+    chosen: Option<&ChosenHistory>,
     tool: Option<MigrationTool>,
 ) -> Option<&'t HistoryTable> {
     if let Some(chosen) = chosen {
-        return tables.iter().find(|table| chosen.is(&table.schema, &table.table));
+        return tables.iter().find(|table| chosen.table.is(&table.schema, &table.table));
     }
     let title = tool.map_or(HistoryTool::refinery().tool, MigrationTool::title);
     let of_tool = || tables.iter().filter(|table| table.kind.tool == title);

@@ -11,7 +11,7 @@ SELECT n.nspname AS schema, c.relname AS name,
            OR EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = c.oid AND s.stxexprs IS NOT NULL) AS expressions,
        (SELECT concat(bool_or(a.atttypid >= '16384'),
                       string_agg(concat(' ', a.attname, ':', a.atttypid), '')
-                          FILTER (WHERE a.attname ~ '^[a-z_]+$'))
+                          FILTER (WHERE a.attname ~ '^[A-Za-z0-9_]+$'))
           FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped) AS columns,
        c.relowner = n.nspowner AS of_schemas_owner
 FROM pg_class c

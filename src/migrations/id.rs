@@ -20,7 +20,7 @@ impl MigrationId<'_> {
     /// The version for a sentence: `V7`, `dbmate 20260102030405`.
     pub fn at(&self) -> String {
         match self.revision {
-            Some(ToolRevision { tool, id }) => format!("{} {id}", tool.title()),
+            Some(ToolRevision { tool, id }) => format!("{} {id}", tool.label()),
             None => format!("V{}", self.version),
         }
     }
@@ -35,9 +35,9 @@ impl fmt::Display for MigrationId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.revision {
             // The name says nothing that the identifier does not say.
-            Some(ToolRevision { tool, id }) if id.ends_with(self.name) => write!(f, "{} {id}", tool.title()),
+            Some(ToolRevision { tool, id }) if id.ends_with(self.name) => write!(f, "{} {id}", tool.label()),
             Some(ToolRevision { tool, id }) => {
-                write!(f, "{} {id} ({})", tool.title(), self.name.replace('_', " "))
+                write!(f, "{} {id} ({})", tool.label(), self.name.replace('_', " "))
             }
             None => write!(f, "V{}__{}", self.version, self.name),
         }

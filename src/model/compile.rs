@@ -149,7 +149,7 @@ async fn build(
     let CompiledProject { sources, settings, states, .. } = *project;
     let schema = scripts(&sources.schema)?;
     let declared_by = if schema.is_empty() { DeclaredBy::Migrations } else { DeclaredBy::Schema };
-    let mut options = ReadOptions::default();
+    let mut options = ReadOptions { history: settings.applied.clone(), ..ReadOptions::default() };
     match declared_by {
         DeclaredBy::Schema => schema.iter().for_each(|script| script.declare(&mut options)),
         DeclaredBy::Migrations => {

@@ -102,8 +102,8 @@ impl Sources {
         for path in schema_paths(&project.join("schema"))? {
             schema.push(SchemaFile { path: relative(project, &path), text: read_file(&path)? });
         }
-        let code = match tool.filter(|tool| tool.is_code()) {
-            Some(tool) => tool.code_files(migrations)?,
+        let code = match tool.and_then(MigrationTool::code) {
+            Some(code) => code.files_with_texts(migrations)?,
             None => Vec::new(),
         };
         let code = code.into_iter().map(|(path, text)| SchemaFile { path: relative(project, &path), text });

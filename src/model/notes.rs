@@ -48,11 +48,10 @@ impl Lock {
         let heads: Vec<&str> = ids.filter(|id| !parents.contains(id)).map(SmolStr::as_str).collect();
         (heads.len() > 1).then(|| {
             format!(
-                "{} has {} heads ({}): `{}` refuses; merge them: alembic merge heads",
+                "{} has {} heads ({}): `alembic upgrade head` refuses; merge them: alembic merge heads",
                 tool.title(),
                 heads.len(),
-                heads.join(", "),
-                tool.apply_command()
+                heads.join(", ")
             )
         })
     }

@@ -15,11 +15,14 @@ use super::recognise::{Class, Extension, classify};
 use super::server_error::StatementError;
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::MigrationTool;
+use crate::postgres::catalog::history_tables::filled_in;
 use crate::postgres::catalog::reader::{CatalogReading, ReadOptions, read};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::connection::{ServerVersion, Session};
 use crate::postgres::scratch::{LoggedStatement, Scratch, ScratchDatabase};
-use crate::postgres::sql::{Statement, identifier, literal, newer_setting, set_meaning, split};
+use crate::postgres::sql::{
+    ChosenHistory, Statement, identifier, literal, newer_setting, set_meaning, split,
+};
 
 /// The number of missing roles that one statement, or one migration, may name.
 pub(super) const MOST_ROLES: usize = 100;
@@ -132,10 +135,22 @@ impl<'s> Runner<'s> {
     pub(super) async fn has_applied(&mut self, tool: MigrationTool, revision: &str) -> Result<bool> {
         let history = tool.history();
         let mut tables: Vec<String> = Vec::new();
+        let (is_it, column) = match &self.settings.applied {
+            Some(ChosenHistory { table, column }) => (
+                format!(
+                    "c.relname = {} AND n.nspname = {} AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE \
+                     a.attrelid = c.oid AND a.attname = {})",
+                    literal(&table.table),
+                    literal(&table.schema),
+                    literal(column.as_deref().unwrap_or_default())
+                ),
+                column.as_deref(),
+            ),
+            None => (format!("c.relname = {}", literal(history.table)), None),
+        };
         let named = format!(
             "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relname = {}",
-            literal(history.table)
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND {is_it}"
         );
         self.session
             .message(named, |_, row| {
@@ -145,7 +160,7 @@ impl<'s> Runner<'s> {
             .await?;
         let mut is_applied = false;
         for table in tables {
-            let rows = history.applied.replace("{}", &table);
+            let rows = filled_in(history.applied, &table, column);
             self.session
                 .message(rows, |_, row| {
                     is_applied |= row.text(0) == Some(revision);
@@ -154,6 +169,14 @@ impl<'s> Runner<'s> {
                 .await?;
         }
         Ok(is_applied)
+    }
+
+    /// Where the project's own tool is to record a revision, for a sentence; empty for another one, whose table is known.
+    pub(super) fn recorded_in(&self) -> String {
+        let column = |chosen: &ChosenHistory| {
+            format!(" in {}, column {}", chosen.table, chosen.column.as_deref().unwrap_or_default())
+        };
+        self.settings.applied.as_ref().map(column).unwrap_or_default()
     }
 
     /// Makes a role that a program named.

@@ -345,7 +345,7 @@ mod tests {
         assert_eq!(file.database.connect_timeout, Duration::from_secs(3));
         assert_eq!(file.compile.server_version, Some(16));
         assert_eq!(file.migrations.dir, "db/migrations");
-        assert!(file.migrations.history.is_some_and(|history| history.is("ops", "history")));
+        assert!(file.migrations.history.is_some_and(|history| history.table.is("ops", "history")));
         assert_eq!(file.migrations.lock_timeout, Duration::from_secs(1));
         assert_eq!(
             file.check.severity["index.missing"],
@@ -399,7 +399,7 @@ mod tests {
             ),
             (
                 "[migrations]\ntool = \"gose\"",
-                "trueup.toml:2: migrations.tool: expected one of trueup, alembic, dbmate",
+                "trueup.toml:2: migrations.tool: expected one of trueup, alembic, command, dbmate",
             ),
             (
                 "[database]\nlock_timeout = \"5 parsecs\"",

@@ -1,10 +1,11 @@
-//! The section `[migrations]` of `trueup.toml`: who keeps and applies the migrations, and their limits.
+//! The section `[migrations]` of `trueup.toml`: which tool migrates, how it is called, and how long a migration may take.
 
 use std::time::Duration;
 
+use super::own_tool::{OwnTool, TABLE, own_tool, table};
 use crate::error::Failure;
 use crate::migrations::tools::MigrationTool;
-use crate::postgres::sql::{self, DURATION, QualifiedTable};
+use crate::postgres::sql::{self, ChosenHistory, DURATION};
 use crate::toml_table::TomlTable;
 
 /// The settings in `[migrations]`.
@@ -18,6 +19,8 @@ pub struct MigrationSettings {
     pub also_record_in: Option<MigrationTool>,
     /// The program and its arguments that take the tool's migrations back; empty for the tool's usual ones.
     pub revert_command: Vec<String>,
+    /// The project's own tool, where that is what migrates.
+    pub own: Option<OwnTool>,
     /// The program of a tool whose migrations are programs, with the arguments that come before all others; empty for the
     /// tool's usual one.
     pub program: Vec<String>,
@@ -31,8 +34,8 @@ pub struct MigrationSettings {
     pub timeout: Duration,
     /// The directory of the migrations, relative to that of the project.
     pub dir: String,
-    /// The history table; `None` for refinery's own name in the first schema of the search_path.
-    pub history: Option<QualifiedTable>,
+    /// The history table; `None` for refinery's own name in the first schema of the search_path, or for that of the tool.
+    pub history: Option<ChosenHistory>,
     /// The `lock_timeout` of a migration's statements.
     pub lock_timeout: Duration,
     /// The time limit of all attempts to get the locks of a migration, pauses included.
@@ -52,6 +55,7 @@ impl Default for MigrationSettings {
             command: Vec::new(),
             also_record_in: None,
             revert_command: Vec::new(),
+            own: None,
             program: Vec::new(),
             working_directory: String::new(),
             variables: Vec::new(),
@@ -107,13 +111,9 @@ pub(super) fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings
     if let Some(dir) = section.string("dir")? {
         settings.dir = dir;
     }
-    settings.history =
-        section.read("history", "a table with its schema, such as \"app.schema_history\"", |value| {
-            let table = QualifiedTable::parse(value.as_str()?)?;
-            // trueup's own schema, and the system's.
-            let is_taken = table.schema == "trueup" || table.schema.starts_with("pg_");
-            (!is_taken && !table.to_string().contains('\0')).then_some(table)
-        })?;
+    settings.own = own_tool(&section, settings.tool)?;
+    let history = section.read("history", TABLE, |value| table(value.as_str()?))?;
+    settings.history = history.map(|table| ChosenHistory { table, column: None });
     if let (Some(tool), true) = (settings.tool, settings.history.is_some()) {
         return Err(section
             .error_at("history", &format!("the history of these migrations is {tool}'s own table"))
@@ -144,5 +144,10 @@ pub(super) fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings
         *value = read.unwrap_or(*value);
     }
     section.finish()?;
+    if let Some(own) = &settings.own {
+        settings.command.clone_from(&own.upgrade);
+        settings.revert_command.clone_from(&own.revert);
+        settings.history = Some(own.applied.clone());
+    }
     Ok(settings)
 }

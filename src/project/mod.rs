@@ -7,6 +7,7 @@ mod directory;
 mod file;
 mod migrations;
 mod output;
+mod own_tool;
 mod pattern;
 mod process_env;
 mod repair;
@@ -20,6 +21,7 @@ pub use file::{
 };
 pub use migrations::MigrationSettings;
 pub use output::{OutputFile, OutputSettings};
+pub use own_tool::OwnTool;
 pub use pattern::{Patterns, matches};
 pub use process_env::{Caller, Credentials, ProcessEnv};
 pub use repair::RepairSettings;

@@ -8,7 +8,7 @@ use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory, Tabl
 use crate::migrations::tools::{self, AppliedRevision, MigrationTool};
 use crate::postgres::catalog::reader::Assembler;
 use crate::postgres::connection::Row;
-use crate::postgres::sql::QualifiedTable;
+use crate::postgres::sql::ChosenHistory;
 
 /// Objects that initdb did not create have an oid from here on (manual, "System Catalog Declarations and Initial
 /// Contents").
@@ -66,7 +66,7 @@ impl Histories {
     pub(super) fn choose(
         found: &[TableCandidate],
         search_path: &str,
-        chosen: Option<&QualifiedTable>,
+        chosen: Option<&ChosenHistory>,
         tool: Option<MigrationTool>,
         kept: Option<MigrationTool>,
     ) -> Self {

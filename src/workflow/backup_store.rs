@@ -68,6 +68,8 @@ pub(crate) fn trial(settings: &Settings) -> TrialTarget {
     let mut options = project_model::scratch_options(settings);
     // The trial needs the major version of the server that was backed up, not the one that models are compiled on.
     options.major = None;
+    // Nobody but trueup reaches the rows of a backup.
+    options.loopback = false;
     TrialTarget::Scratch(options)
 }
 
@@ -90,7 +92,7 @@ pub(crate) fn source_labels(internal: Option<&InternalState>, history: Option<&[
         project: mark.and_then(|mark| mark.project.clone()),
         mark: mark.map(|mark| mark.id.clone()),
         version: newest.map(|id| id.version_text()),
-        tool: newest.and_then(|id| id.revision).map(|revision| revision.tool.title().to_owned()),
+        tool: newest.and_then(|id| id.revision).map(|revision| revision.tool.label().to_owned()),
     }
 }
 

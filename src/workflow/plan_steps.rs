@@ -105,7 +105,7 @@ pub(crate) fn notes_on_tool(ledger: &Ledger, plan: &MigrationPlan, migrations: &
 /// Where the project's history is, or is to be.
 pub(crate) fn history_place(settings: &Settings) -> QualifiedTable {
     let chosen = settings.migrations.history.clone();
-    chosen.unwrap_or_else(|| Ledger::place(&settings.database.search_path))
+    chosen.map_or_else(|| Ledger::place(&settings.database.search_path), |chosen| chosen.table)
 }
 
 fn schema_of(table: &QualifiedTable) -> ObjectId {

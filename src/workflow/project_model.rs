@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::data::seeds::{RowFilter, Seeds};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::Migration;
-use crate::migrations::tools::MigrationTool;
+use crate::migrations::tools::{MigrationTool, UrlForm};
 use crate::model::{
     self, Compilation, CompiledMigration, CompiledProject, CompiledSettings, Head, Lock, LockFile, Sources,
     ToolSteps, UnreadableBody,
@@ -392,14 +392,17 @@ fn compile_settings(settings: &Settings) -> CompiledSettings {
         assume_extensions,
         server_major: settings.scratch.major,
         tool: settings.migrations.tool,
+        applied: settings.migrations.own.as_ref().map(|own| own.applied.clone()),
     }
 }
 
 /// Where the scratch server comes from.
 pub(crate) fn scratch_options(settings: &Settings) -> ScratchOptions {
+    let tool = settings.migrations.tool.and_then(MigrationTool::code);
     ScratchOptions {
         url: settings.scratch.url.as_ref().map(|url| url.reveal().to_owned()),
         bin_dir: settings.scratch.bin_dir.clone(),
         major: settings.scratch.major,
+        loopback: tool.is_some_and(|code| code.url == UrlForm::Network),
     }
 }

@@ -14,6 +14,13 @@ pub(crate) fn python() -> Option<PathBuf> {
     works.is_ok_and(|output| output.status.success()).then_some(python)
 }
 
+/// Whether Ruby has Rails and its driver.
+pub(crate) fn ruby() -> bool {
+    let works =
+        Command::new("ruby").args(["-e", "require 'rails'; require 'active_record'; require 'pg'"]).output();
+    works.is_ok_and(|output| output.status.success())
+}
+
 /// dbmate's program: what npm puts before it needs node.
 pub(crate) fn dbmate() -> Option<PathBuf> {
     let packages = directory()?.join("npm/node_modules/@dbmate").read_dir().ok()?;

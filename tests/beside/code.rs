@@ -57,7 +57,7 @@ pub(super) fn compile(project: &Project) -> Program {
 }
 
 /// The revisions in the order of the lock.
-fn revisions(project: &Project) -> Vec<String> {
+pub(super) fn revisions(project: &Project) -> Vec<String> {
     let lock = fs::read_to_string(project.path().join("trueup.lock")).unwrap();
     let lines = lock.lines().filter(|line| line.starts_with("{\"migration\""));
     let revision =
@@ -193,6 +193,16 @@ fn django_builds_what_the_lock_says() {
             }
         }
         is_at(&project, &database, count);
+        if count == 20 {
+            // Each app has a place of its own: the last one of the plan says nothing of the others.
+            let status = || project.trueup(["status"], &database).exit(1);
+            status()
+                .stdout_contains("version          20 migrations applied")
+                .stdout_contains("app auth         0012_alter_user_first_name_max_length, 12 applied\n")
+                .stdout_contains("app shop         0005_r5, 6 applied; 30 pending: 0006_r6, ");
+            let markdown = project.trueup(["status", "--format", "markdown"], &database).exit(1);
+            markdown.stdout_contains("app auth").lacks("Django shop.");
+        }
     }
 }
 

@@ -4,6 +4,9 @@
 mod code;
 mod downgrade;
 mod kept;
+mod liquibase;
+mod own;
+mod rails;
 mod real;
 mod upgrade;
 

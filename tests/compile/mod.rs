@@ -35,7 +35,7 @@ async fn try_compile(project: &Path, settings: &CompiledSettings) -> anyhow::Res
     let options = ScratchOptions {
         bin_dir: std::env::var_os("TRUEUP_PG_BIN").map(Into::into),
         major: std::env::var("TRUEUP_TEST_MAJOR").ok().map(|text| text.parse().unwrap()),
-        url: None,
+        ..ScratchOptions::default()
     };
     let sources = Sources::read(project, &project.join("migrations"))?;
     let mut scratch = Scratch::start(&options).await?;

@@ -65,6 +65,7 @@ fn project() -> Project {
         assume_extensions: Vec::new(),
         server_major: None,
         tool: None,
+        applied: None,
     };
     let head = Head {
         server: ServerVersion(150_000),

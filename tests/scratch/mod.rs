@@ -22,7 +22,7 @@ async fn start() -> Scratch {
     let options = ScratchOptions {
         bin_dir: std::env::var_os("TRUEUP_PG_BIN").map(Into::into),
         major: std::env::var("TRUEUP_TEST_MAJOR").ok().map(|text| text.parse().expect("a major")),
-        url: None,
+        ..ScratchOptions::default()
     };
     Scratch::start(&options).await.expect("a scratch server")
 }
@@ -48,6 +48,37 @@ async fn ask(
 /// The directory of a local server, from a URL of it.
 fn directory(url: &str) -> PathBuf {
     url.split_once("?host=").expect("a socket").1.into()
+}
+
+/// Over the loopback interface every user of the machine can ask: only who has the password is answered.
+#[tokio::test]
+async fn a_server_that_programs_reach_over_the_network_asks_for_a_password() {
+    let bin_dir = std::env::var_os("TRUEUP_PG_BIN").map(Into::into);
+    let options = ScratchOptions { bin_dir, loopback: true, ..ScratchOptions::default() };
+    let mut scratch = Scratch::start(&options).await.expect("a scratch server");
+    let database = scratch.create_database().await.unwrap();
+    let url = scratch.url(&database);
+    let (role, address) = url.rsplit_once('@').unwrap();
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    let (role, password) = role.rsplit_once(':').unwrap();
+    assert_eq!((role, password.len()), ("postgresql://trueup_scratch", 48));
+    let asked = support::try_query_at(&url, "SELECT 1");
+    assert_eq!(asked.expect("answers").len(), 1);
+    for wrong in [
+        format!("{role}:{}@{address}", password.to_uppercase().replace('0', "1")),
+        format!("{role}@{address}"),
+    ] {
+        assert!(support::try_query_at(&wrong, "SELECT 1").is_err(), "{wrong}");
+    }
+    // trueup itself takes the private socket, and another server listens nowhere else.
+    let own = ask(&scratch, &database, "SELECT inet_client_addr() IS NULL").await;
+    assert_eq!(own, ["t"]);
+    scratch.stop().await.expect("stopped");
+    let mut scratch = start().await;
+    let database = scratch.create_database().await.unwrap();
+    let listens = ask(&scratch, &database, "SELECT current_setting('listen_addresses')").await;
+    assert_eq!(listens, [""]);
+    scratch.stop().await.expect("stopped");
 }
 
 #[tokio::test]

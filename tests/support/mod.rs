@@ -74,8 +74,11 @@ fn serve(
     started: &mpsc::Sender<(ServerVersion, PathBuf)>,
 ) {
     let runtime = runtime();
-    let options =
-        ScratchOptions { bin_dir: std::env::var_os("TRUEUP_PG_BIN").map(Into::into), major, url: None };
+    let options = ScratchOptions {
+        bin_dir: std::env::var_os("TRUEUP_PG_BIN").map(Into::into),
+        major,
+        ..Default::default()
+    };
     let mut scratch = match runtime.block_on(Scratch::start(&options)) {
         Ok(scratch) => scratch,
         Err(why) => panic!("{why:#}"),

@@ -77,6 +77,7 @@ pub(super) fn lock_of(samples: &[SampleMigration]) -> (Lock, Vec<Migration>) {
             assume_extensions: Vec::new(),
             server_major: None,
             tool: None,
+            applied: None,
         },
         inputs: Vec::new(),
     };

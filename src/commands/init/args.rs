@@ -55,8 +55,13 @@ fn tool(word: &str) -> Result<ChosenTool, String> {
 }
 
 fn other_tool(word: &str) -> Result<MigrationTool, String> {
+    if word == MigrationTool::Command.word() {
+        return Err("write trueup.toml yourself for a migration tool of your own: its commands stand there"
+            .to_owned());
+    }
     MigrationTool::of_word(word).ok_or_else(|| {
-        let known: Vec<&str> = MigrationTool::ALL.map(MigrationTool::word).into();
+        let known = MigrationTool::ALL.into_iter().filter(|tool| *tool != MigrationTool::Command);
+        let known: Vec<&str> = known.map(MigrationTool::word).collect();
         format!("known are {}", known.join(", "))
     })
 }
@@ -65,8 +70,8 @@ impl Documented for InitArgs {
     const HELP: CommandHelp = CommandHelp {
         summary: "Start a project: beside the tool that migrates already, or in its place",
         description: "\
-            Looks for the migrations of a tool (Alembic, dbmate, diesel, Django, Flyway, golang-migrate, goose, \
-            node-pg-migrate, Prisma, sql-migrate, sqitch, sqlx), asks for the project's name, writes trueup.toml and trueup.lock, and checks the \
+            Looks for the migrations of a tool (Alembic, dbmate, diesel, Django, Flyway, golang-migrate, goose, Liquibase, \
+            node-pg-migrate, Prisma, Rails, sql-migrate, sqitch, sqlx), asks for the project's name, writes trueup.toml and trueup.lock, and checks the \
             database where one is given. The tool stays the one that migrates: nothing of it is changed. With --from TOOL \
             --take-over its migrations become trueup's. Nothing that is there is overwritten.\n\n\
             With --from-database, schema/ takes in what the database has. It is run again for that later: what is as in \

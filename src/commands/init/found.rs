@@ -58,6 +58,17 @@ pub(super) fn find(project: &Path) -> Option<Found> {
     if has("manage.py") {
         return found(MigrationTool::Django, ".", "manage.py");
     }
+    if has("liquibase.properties") {
+        let root = changelog(&text_of(&project.join("liquibase.properties")));
+        let dir = root.as_deref().and_then(Path::parent).map(Path::to_owned);
+        let dir = dir.unwrap_or_else(|| MigrationTool::Liquibase.usual_directory().into());
+        let dir = if dir.as_os_str().is_empty() { ".".into() } else { dir };
+        let evidence = "liquibase.properties".to_owned();
+        return Some(Found { tool: Some(MigrationTool::Liquibase), dir, evidence });
+    }
+    if has("bin/rails") && has("db/migrate") {
+        return found(MigrationTool::Rails, "db/migrate", "bin/rails");
+    }
     if has("diesel.toml") {
         return found(MigrationTool::Diesel, "migrations", "diesel.toml");
     }
@@ -88,6 +99,16 @@ fn script_location(ini: &str) -> String {
     let value = value.unwrap_or("alembic").replace("%(here)s", ".");
     let parts = value.split('/').filter(|part| !matches!(*part, "" | "."));
     parts.collect::<Vec<_>>().join("/")
+}
+
+/// `changeLogFile = db/root.yaml` of liquibase.properties, which has several spellings.
+fn changelog(properties: &str) -> Option<PathBuf> {
+    properties.lines().find_map(|line| {
+        let (key, value) = line.split_once(['=', ':'])?;
+        let key = key.trim().replace('-', "").to_ascii_lowercase();
+        let key = key.strip_prefix("liquibase.command.").unwrap_or(&key);
+        (key == "changelogfile").then(|| value.trim().into())
+    })
 }
 
 fn uses_sqlx(project: &Path) -> bool {
@@ -158,6 +179,8 @@ mod tests {
             (&[("migrations/2026-01-01-000000_a/up.sql", "select 1;")], MigrationTool::Diesel),
             (&[("prisma/migrations/1_a/migration.sql", "select 1;")], MigrationTool::Prisma),
             (&[("sqitch.plan", "")], MigrationTool::Sqitch),
+            (&[("liquibase.properties", "")], MigrationTool::Liquibase),
+            (&[("bin/rails", ""), ("db/migrate/1_a.rb", "")], MigrationTool::Rails),
             (&[("manage.py", ""), ("migrations/1_a.up.sql", "")], MigrationTool::Django),
             (
                 &[("alembic.ini", "[alembic]\nscript_location = %(here)s/db/alembic\n")],
@@ -177,6 +200,9 @@ mod tests {
         assert_eq!(found(&[("migrations/V1__a.sql", "select 1;")]), Some(None), "trueup's own names");
         assert_eq!(found(&[("migrations/readme.sql", "select 1;")]), None);
         assert_eq!(found(&[]), None);
+        for text in ["url: x\nchangeLogFile=db/root.yaml", "liquibase.command.changelog-file: db/root.yaml"] {
+            assert_eq!(changelog(text).as_deref(), Some(Path::new("db/root.yaml")));
+        }
         assert_eq!(script_location("[alembic]\nscript_location = %(here)s/db/alembic\n"), "db/alembic");
     }
 }

@@ -14,7 +14,7 @@ const COMPUTES: [&str; 5] =
 
 /// The migrations as SQL, and what is worth knowing of them.
 #[derive(Debug, Default)]
-pub(super) struct Programs {
+pub(super) struct TakenDown {
     /// The migrations.
     pub(super) found: ToolMigrations,
     /// Which of them may do more where there are rows, each with its place in the order.
@@ -36,10 +36,10 @@ enum Fate {
     Computed,
 }
 
-impl Programs {
+impl TakenDown {
     /// Of what the revisions of a tool have run; their files are in the directory `project`.
     pub(super) fn of(tool: MigrationTool, project: &Path, ran: &[RanRevision]) -> Self {
-        let mut programs = Self::default();
+        let mut taken = Self::default();
         for (place, RanRevision { revision, statements }) in ran.iter().enumerate() {
             let mut up = String::new();
             for text in statements.iter().map(|statement| statement.text.as_str()) {
@@ -47,11 +47,11 @@ impl Programs {
                     match fate(tool, &statement) {
                         Fate::Dropped => continue,
                         Fate::Computed => {
-                            programs.computing.insert(place);
+                            taken.computing.insert(place);
                             continue;
                         }
                         Fate::ChangesRows => {
-                            programs.changing_rows.insert(place);
+                            taken.changing_rows.insert(place);
                         }
                         Fate::Kept => {}
                     }
@@ -62,9 +62,9 @@ impl Programs {
             let path = revision.file.clone().unwrap_or_default();
             let text = std::fs::read_to_string(project.join(&path)).unwrap_or_default();
             if COMPUTES.iter().any(|words| text.contains(words)) {
-                programs.computing.insert(place);
+                taken.computing.insert(place);
             }
-            programs.found.migrations.push(ToolMigration {
+            taken.found.migrations.push(ToolMigration {
                 revision: revision.id.to_string(),
                 name: revision.name.clone(),
                 path,
@@ -74,7 +74,7 @@ impl Programs {
                 is_repeatable: false,
             });
         }
-        programs
+        taken
     }
 }
 
@@ -83,6 +83,10 @@ fn fate(tool: MigrationTool, statement: &Statement<'_>) -> Fate {
         statement.parts().map(|part| part.name().unwrap_or_default().to_owned()).collect();
     let has = |word: &str| names.iter().any(|name| name == word);
     let is_catalog = |name: &String| name.starts_with("pg_") || name == "information_schema";
+    // What Django keeps of its models, after each migration of any app.
+    let is_of_django =
+        |name: &String| matches!(name.as_str(), "django_content_type" | "auth_permission" | "django_site");
+    let is_kept_by_tool = tool == MigrationTool::Django && names.iter().any(is_of_django);
     // The tool's own table, and the index and the sequence of it.
     if names.iter().take(8).any(|name| name == tool.history().table) {
         return Fate::Dropped;
@@ -92,10 +96,12 @@ fn fate(tool: MigrationTool, statement: &Statement<'_>) -> Fate {
         ("begin" | "commit" | "end" | "rollback" | "savepoint" | "release" | "set" | "reset" | "show", _)
         | ("deallocate" | "discard" | "close", _) => Fate::Dropped,
         ("with", _) if ["insert", "update", "delete", "merge"].into_iter().any(has) => Fate::ChangesRows,
-        ("select" | "with" | "values" | "table", _) if has("from") => match names.iter().any(is_catalog) {
-            true => Fate::Dropped,
-            false => Fate::Computed,
-        },
+        ("select" | "with" | "values" | "table", _) if has("from") => {
+            match is_kept_by_tool || names.iter().any(is_catalog) {
+                true => Fate::Dropped,
+                false => Fate::Computed,
+            }
+        }
         // The program asks where it is. Any other function is called for what it does.
         (
             "select",
@@ -107,6 +113,7 @@ fn fate(tool: MigrationTool, statement: &Statement<'_>) -> Fate {
             "values" | "table" | "explain" | "fetch" | "move" | "declare" | "prepare" | "execute" | "copy",
             _,
         ) => Fate::Computed,
+        ("insert", _) if is_kept_by_tool => Fate::Kept,
         ("insert" | "update" | "delete" | "merge" | "truncate", _) => Fate::ChangesRows,
         _ => Fate::Kept,
     }

@@ -10,9 +10,6 @@ use crate::migrations::tools::MigrationTool;
 
 /// What a tool may have to be told.
 const VARIABLES: &str = "\
-# program = [\"uv\", \"run\", \"alembic\"]
-# driver = \"asyncpg\"
-
 # The variables that the application's settings read, where DATABASE_URL and PGHOST, PGPORT, PGUSER, PGDATABASE and
 # PGPASSWORD are not enough.
 # [migrations.variables]
@@ -48,8 +45,8 @@ impl SettingsFile<'_> {
         }
         let dir = toml::Value::String(found.dir.display().to_string());
         text.push_str(&format!("dir = {dir}\n"));
-        if self.found.and_then(|found| found.tool).is_some_and(MigrationTool::is_code) {
-            text.push_str(VARIABLES);
+        if let Some(code) = found.tool.and_then(MigrationTool::code) {
+            text.push_str(&format!("{}\n{VARIABLES}", code.example));
         }
         text
     }

@@ -1,6 +1,7 @@
 //! `trueup status`: where a database stands in the project's migrations, who is at it, what broke off. It writes
 //! nothing, and reads neither the catalog nor trueup.lock.
 
+mod apps;
 pub(super) mod args;
 mod report;
 
@@ -8,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Result;
+use apps::App;
 use args::StatusArgs;
 use report::{StatusHistory, StatusReport};
 
@@ -109,7 +111,7 @@ fn evaluate(
         mark: marked,
         files: migrations.len(),
         upgrade: match settings.migrations.tool {
-            Some(tool) => tool.apply_command(),
+            Some(tool) => tool.apply_command().unwrap_or("trueup upgrade"),
             None if contract_comes_next(migrations, &history) => CONTRACT_NEXT,
             None => "trueup upgrade",
         },
@@ -167,6 +169,7 @@ fn history(
         edited: named(&state.edited),
         ahead: state.ahead.iter().map(name).collect(),
         others: snapshot.others.clone(),
+        apps: App::all(rows.iter().map(Applied::id), state.pending.iter().map(|index| compiled[*index].id())),
     }
 }
 

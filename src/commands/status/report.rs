@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::apps::App;
 use crate::error::Exit;
 use crate::migrations::history::OtherHistory;
 use crate::output::view::{Content, Table, Tone, View};
@@ -88,6 +89,9 @@ pub(super) struct StatusHistory {
     pub(super) ahead: Vec<ReportedMigration>,
     /// Histories of other tools.
     pub(super) others: Vec<OtherHistory>,
+    /// Where each app stands, with a tool that keeps its migrations by app.
+    #[serde(skip)]
+    pub(super) apps: Vec<App>,
 }
 
 impl Report for StatusReport {
@@ -113,6 +117,7 @@ impl StatusReport {
     fn facts(&self) -> Vec<(String, String)> {
         let TargetReport { database, role, server_version, system_identifier, .. } = &self.target;
         let mut facts = vec![("database", format!("{database} on {} as {role}", self.target.address()))];
+        let history = &self.history;
         let standby = if self.standby { ", a standby" } else { "" };
         facts.push((
             "server",
@@ -120,14 +125,16 @@ impl StatusReport {
         ));
         facts.push(("environment", self.environment()));
         facts.push(("version", self.version()));
-        let history = &self.history;
+        facts.extend(history.apps.iter().map(|app| (app.title.as_str(), app.fact())));
         for (title, migrations) in [
             ("pending", &history.pending),
             ("skipped", &history.skipped),
             ("modified", &history.edited),
             ("ahead", &history.ahead),
         ] {
-            if !migrations.is_empty() {
+            // Those of an app are told with it.
+            let is_told = title == "pending" && !history.apps.is_empty();
+            if !migrations.is_empty() && !is_told {
                 facts.push((title, names(migrations)));
             }
         }
@@ -162,6 +169,9 @@ impl StatusReport {
     fn version(&self) -> String {
         let history = &self.history;
         match (&history.table, &history.current) {
+            (_, Some(_)) if !history.apps.is_empty() => {
+                format!("{} applied", plural(history.applied, "migration"))
+            }
             (_, Some(current)) => {
                 format!("{}, {} applied", current.label(), plural(history.applied, "migration"))
             }
@@ -246,7 +256,9 @@ impl StatusReport {
             );
         }
         if let Some(table) = &history.malformed {
-            return format!("cannot be relied on: {table} is not a history as refinery creates it");
+            return format!(
+                "cannot be relied on: {table} is not a history of migrations as its tool creates it"
+            );
         }
         let running =
             |step: &&UnfinishedStep| self.open_runs.iter().any(|run| run.id == step.run && run.alive);

@@ -54,6 +54,9 @@ impl FromStr for StandsFor {
 impl MigrationTool {
     /// How its history is recognised and read.
     pub fn history(self) -> &'static HistoryTool {
+        if self == Self::Command {
+            return HistoryTool::own();
+        }
         let of_this_name = |tool: &&HistoryTool| tool.tool == self.title();
         HISTORY_TOOLS.iter().find(of_this_name).expect("every tool is among them")
     }

@@ -6,14 +6,16 @@ use super::MigrationTool;
 pub const URL: &str = "{url}";
 /// Stands in a command for the directory of the migrations.
 pub const DIR: &str = "{dir}";
+/// Stands in a command for the identifier of a migration: the command is run once for each.
+pub const REVISION: &str = "{revision}";
 
 impl MigrationTool {
-    /// What comes behind [`Self::program`], which is empty for a tool of SQL files: the program and its arguments, with
-    /// [`URL`] and [`DIR`] in them.
+    /// What comes behind [`super::CodeTool::program`], and for a tool of SQL files the program, too: with [`URL`] and [`DIR`] in it.
     pub fn apply_arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Alembic => &["upgrade", "head"],
-            Self::Django => &["migrate", "--no-input"],
+            Self::Alembic | Self::Command | Self::Django | Self::Liquibase | Self::Rails => {
+                self.code().map_or(&[], |code| code.upgrade)
+            }
             Self::Dbmate => &["dbmate", "--no-dump-schema", "--migrations-dir", DIR, "up"],
             Self::Diesel => &["diesel", "migration", "run", "--migration-dir", DIR],
             Self::Flyway => &["flyway", "-locations=filesystem:{dir}", "migrate"],
@@ -39,6 +41,13 @@ impl MigrationTool {
                 ("FLYWAY_URL", place.jdbc()),
                 ("FLYWAY_USER", place.role.to_owned()),
                 ("FLYWAY_PASSWORD", place.password.unwrap_or_default().to_owned()),
+            ],
+            // A server in the background would have the settings of another run.
+            Self::Rails => vec![("DISABLE_SPRING", "1".to_owned())],
+            Self::Liquibase => vec![
+                ("LIQUIBASE_COMMAND_URL", place.jdbc()),
+                ("LIQUIBASE_COMMAND_USERNAME", place.role.to_owned()),
+                ("LIQUIBASE_COMMAND_PASSWORD", place.password.unwrap_or_default().to_owned()),
             ],
             _ => Vec::new(),
         }

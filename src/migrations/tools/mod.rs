@@ -22,12 +22,13 @@ use std::path::{Path, PathBuf};
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::script::cannot_run_in_transaction as needs_no_transaction;
 use crate::migrations::{Directives, Migration};
+use crate::postgres::catalog::history_tables::OWN_TOOL;
 use crate::postgres::sql::{read_file, without_bom};
 use smol_str::SmolStr;
 
 pub use applied::{AppliedRevision, StandsFor, applied};
-pub use code::ListedRevision;
-pub use command::{DIR, Place, URL};
+pub use code::{CodeTool, ListedRevision, UrlForm};
+pub use command::{DIR, Place, REVISION, URL};
 pub use convert::{ConvertedFile, convert};
 pub use names::words;
 pub use revert::{APP, COUNT, NAME, TO};
@@ -40,6 +41,8 @@ pub use versions::{number, versions_of};
 pub enum MigrationTool {
     /// Programs of Python, each with its identifier and that of the one before it.
     Alembic,
+    /// The project's own: the settings name the commands that list and apply its migrations.
+    Command,
     /// One file with `-- migrate:up` and `-- migrate:down`.
     Dbmate,
     /// One directory each, with `up.sql`, `down.sql` and `metadata.toml`.
@@ -52,10 +55,14 @@ pub enum MigrationTool {
     GolangMigrate,
     /// One file with `-- +goose Up` and `-- +goose Down`.
     Goose,
+    /// Change sets of SQL, XML, YAML or JSON in a changelog.
+    Liquibase,
     /// One file with `-- Up Migration` and `-- Down Migration`.
     NodePgMigrate,
     /// One directory each, with `migration.sql`.
     Prisma,
+    /// Programs of Ruby, each with a timestamp.
+    Rails,
     /// One file with `-- +migrate Up` and `-- +migrate Down`.
     SqlMigrate,
     /// `sqitch.plan`, `deploy/` and `revert/`.
@@ -66,16 +73,19 @@ pub enum MigrationTool {
 
 impl MigrationTool {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Alembic,
+        Self::Command,
         Self::Dbmate,
         Self::Diesel,
         Self::Django,
         Self::Flyway,
         Self::GolangMigrate,
         Self::Goose,
+        Self::Liquibase,
         Self::NodePgMigrate,
         Self::Prisma,
+        Self::Rails,
         Self::SqlMigrate,
         Self::Sqitch,
         Self::Sqlx,
@@ -85,14 +95,17 @@ impl MigrationTool {
     pub fn word(self) -> &'static str {
         match self {
             Self::Alembic => "alembic",
+            Self::Command => "command",
             Self::Dbmate => "dbmate",
             Self::Diesel => "diesel",
             Self::Django => "django",
             Self::Flyway => "flyway",
             Self::GolangMigrate => "golang-migrate",
             Self::Goose => "goose",
+            Self::Liquibase => "liquibase",
             Self::NodePgMigrate => "node-pg-migrate",
             Self::Prisma => "prisma",
+            Self::Rails => "rails",
             Self::SqlMigrate => "sql-migrate",
             Self::Sqitch => "sqitch",
             Self::Sqlx => "sqlx",
@@ -103,29 +116,40 @@ impl MigrationTool {
     pub fn title(self) -> &'static str {
         match self {
             Self::Alembic => "Alembic",
+            Self::Command => OWN_TOOL,
             Self::Django => "Django",
             Self::Flyway => "Flyway",
+            Self::Liquibase => "Liquibase",
             Self::Prisma => "Prisma",
+            Self::Rails => "Rails",
             tool => tool.word(),
         }
     }
 
-    /// The command that applies its pending migrations.
-    pub fn apply_command(self) -> &'static str {
-        match self {
+    /// What stands before the identifier of one of its migrations: `Alembic 41b7e9d3c5f0`.
+    pub fn label(self) -> &'static str {
+        if self == Self::Command { "migration" } else { self.title() }
+    }
+
+    /// The command that applies its pending migrations; `None` where only the project's settings know it.
+    pub fn apply_command(self) -> Option<&'static str> {
+        Some(match self {
             Self::Alembic => "alembic upgrade head",
+            Self::Command => return None,
             Self::Dbmate => "dbmate up",
             Self::Diesel => "diesel migration run",
             Self::Django => "python manage.py migrate",
             Self::Flyway => "flyway migrate",
             Self::GolangMigrate => "migrate up",
             Self::Goose => "goose up",
+            Self::Liquibase => "liquibase update",
             Self::NodePgMigrate => "node-pg-migrate up",
             Self::Prisma => "prisma migrate deploy",
+            Self::Rails => "bin/rails db:migrate",
             Self::SqlMigrate => "sql-migrate up",
             Self::Sqitch => "sqitch deploy",
             Self::Sqlx => "sqlx migrate run",
-        }
+        })
     }
 
     /// The tool of a word.
@@ -140,7 +164,9 @@ impl MigrationTool {
             Self::Dbmate => "db/migrations",
             Self::Django => ".",
             Self::Flyway => "sql",
+            Self::Liquibase => "db/changelog",
             Self::Prisma => "prisma/migrations",
+            Self::Rails => "db/migrate",
             Self::Sqitch => ".",
             _ => "migrations",
         }
@@ -156,9 +182,16 @@ pub struct ToolRevision {
     pub id: SmolStr,
 }
 
+impl ToolRevision {
+    /// The app that it is of, and its name there; `None` with a tool that knows no apps.
+    pub fn app(&self) -> Option<(&str, &str)> {
+        self.id.split_once(self.tool.code()?.app_ends?)
+    }
+}
+
 impl fmt::Display for MigrationTool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        f.write_str(if *self == Self::Command { OWN_TOOL } else { self.word() })
     }
 }
 
@@ -196,10 +229,10 @@ pub struct ToolMigrations {
 /// Exit 2: every file that cannot be read as a migration of this tool, in one failure; a directory without any.
 pub fn read(tool: MigrationTool, directory: &Path) -> Result<ToolMigrations, Failure> {
     if tool.is_code() {
-        let what = format!("the migrations of {tool} are programs, and become no files of SQL");
+        let what = format!("only {tool} can run its migrations: they become no files of SQL");
         return Err(Failure::usage(what)
             .code(ErrorCode::MIGRATIONS_INVALID)
-            .next(format!("keep {tool}, and work beside it: trueup init --tool {tool}")));
+            .next(format!("keep {tool}, and work beside it: trueup init --tool {}", tool.word())));
     }
     let found = match tool {
         MigrationTool::Prisma => directories::prisma(directory),

@@ -22,7 +22,8 @@ impl MigrationTool {
             Self::Django => &["migrate", APP, NAME, "--no-input"],
             Self::Dbmate => &["dbmate", "--no-dump-schema", "--migrations-dir", DIR, "rollback"],
             Self::Diesel => &["diesel", "migration", "revert", "--migration-dir", DIR],
-            Self::Flyway | Self::Prisma => return None,
+            Self::Rails => &["db:migrate:down", "VERSION={revision}"],
+            Self::Command | Self::Flyway | Self::Liquibase | Self::Prisma => return None,
             Self::GolangMigrate if all => &["migrate", "-path", DIR, "-database", URL, "down", "-all"],
             Self::GolangMigrate => &["migrate", "-path", DIR, "-database", URL, "goto", TO],
             Self::Goose => &["goose", "-dir", DIR, "down-to", TO],
@@ -36,12 +37,14 @@ impl MigrationTool {
 
     /// Whether one run takes back the newest migration alone.
     pub fn reverts_one_by_one(self) -> bool {
-        matches!(self, Self::Dbmate | Self::Diesel)
+        matches!(self, Self::Dbmate | Self::Diesel | Self::Rails)
     }
 
     /// Why it cannot take migrations back; empty for one that can.
     pub fn cannot_revert(self) -> &'static str {
         match self {
+            Self::Command => "trueup.toml names no command that reverts a migration ([migrations] revert)",
+            Self::Liquibase => "trueup does not know which change sets `liquibase rollback` can take back",
             Self::Prisma => "Prisma has no command that reverts an applied migration",
             Self::Flyway => "Flyway's Community edition has no command that reverts an applied migration",
             _ => "",

@@ -6,6 +6,7 @@ use crate::migrations::tools::MigrationTool;
 use crate::model::Input;
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::ServerVersion;
+use crate::postgres::sql::ChosenHistory;
 
 /// The first lines of a lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct CompiledSettings {
     pub server_major: Option<u32>,
     /// `[migrations] tool`: the tool that keeps the migrations, where that is another one.
     pub tool: Option<MigrationTool>,
+    /// `[migrations] applied`: where the project's own tool records its migrations, which is no part of the model.
+    pub applied: Option<ChosenHistory>,
 }
 
 impl Head {
@@ -59,6 +62,9 @@ impl Head {
         }
         if settings.tool != self.settings.tool {
             reasons.push("[migrations] tool changed".to_owned());
+        }
+        if settings.applied != self.settings.applied {
+            reasons.push("[migrations] applied changed".to_owned());
         }
         if settings.search_path != self.settings.search_path {
             reasons.push("[database] search_path changed".to_owned());

@@ -25,6 +25,7 @@ use crate::postgres::catalog::{
     Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled,
 };
 use crate::postgres::connection::ServerVersion;
+use crate::postgres::sql::{ChosenHistory, QualifiedTable};
 
 /// The largest lock file that is read, in bytes.
 const LARGEST: u64 = 1 << 30;
@@ -302,6 +303,12 @@ impl Reader {
             ),
         };
         self.tool = tool;
+        let applied = header.applied_table.map(|name| {
+            let table = QualifiedTable::parse(&name);
+            let table = table.ok_or_else(|| format!("expected a table with its schema, found `{name}`"))?;
+            Ok::<_, String>(ChosenHistory { table, column: header.applied_column })
+        });
+        let applied = applied.transpose()?;
         self.head = Some(Head {
             server,
             declared_by,
@@ -309,6 +316,7 @@ impl Reader {
                 owners: header.owners,
                 privileges: header.privileges,
                 extension_versions: header.extension_versions,
+                history: applied.clone(),
                 ..ReadOptions::default()
             },
             settings: CompiledSettings {
@@ -316,6 +324,7 @@ impl Reader {
                 assume_extensions: header.assume_extensions,
                 server_major: header.server_major,
                 tool,
+                applied,
             },
             inputs: Vec::new(),
         });
@@ -421,6 +430,10 @@ struct Header {
     server_major: Option<u32>,
     #[serde(default)]
     tool: Option<String>,
+    #[serde(default)]
+    applied_table: Option<String>,
+    #[serde(default)]
+    applied_column: Option<String>,
     owners: bool,
     privileges: bool,
     extension_versions: Vec<String>,

@@ -44,6 +44,7 @@ fn sample() -> Lock {
             },
             settings: CompiledSettings {
                 tool: None,
+                applied: None,
                 search_path: "public, pg_temp".into(),
                 assume_extensions: vec!["vector".into()],
                 server_major: Some(15),
@@ -223,6 +224,7 @@ fn stale_says_why() {
         search_path: "app".into(),
         assume_extensions: Vec::new(),
         tool: None,
+        applied: None,
     };
     let reasons = lock.head.stale(&inputs, &settings);
     let expected = [

@@ -9,6 +9,7 @@ use super::{CompiledMigration, DeclaredBy, Effect, FORMAT, Lock};
 use crate::error::{Exit, Failure};
 use crate::plain_file;
 use crate::postgres::catalog::{Object, ObjectId};
+use crate::postgres::sql::ChosenHistory;
 
 impl Lock {
     /// The lock file's text: the same for the same lock.
@@ -71,6 +72,10 @@ fn header(text: &mut String, lock: &Lock) {
     }
     if let Some(tool) = lock.head.settings.tool {
         pair(text, "tool", tool.word());
+    }
+    if let Some(ChosenHistory { table, column: Some(column) }) = &lock.head.settings.applied {
+        pair(text, "applied_table", &table.to_string());
+        pair(text, "applied_column", column);
     }
     let _ = write!(
         text,

@@ -38,6 +38,9 @@ pub trait ToolSteps {
     fn ran(&mut self, _: &ListedRevision, _: Vec<LoggedStatement>) {}
     /// Applies a revision, all of whose parents are applied.
     fn apply<'a>(&'a mut self, url: &'a str, revision: &'a ListedRevision) -> Running<'a, StepOutcome>;
+    /// Whether the same step can be tried once more, after it has not applied its revision, because it ran one of the `done`
+    /// revisions before that again.
+    fn takes_more(&mut self, done: usize) -> bool;
 }
 
 /// How a revision ended.
@@ -70,9 +73,12 @@ pub(in crate::model) async fn replay_with_tool(
     let mut revisions = steps.list(&url).await?;
     revisions.iter_mut().for_each(|revision| find_file(revision, code));
     if !runner.was_connected_to(connections).await? {
-        return Err(elsewhere(&format!(
-            "{tool} did not connect to the throwaway database: its own settings name another one; nothing was applied"
-        )));
+        return Err(elsewhere(
+            tool,
+            &format!(
+                "{tool} did not connect to the throwaway database: its own settings name another one; nothing was applied"
+            ),
+        ));
     }
     if steps.wants_statements() && !runner.log_statements().await? {
         let what = format!(
@@ -84,8 +90,13 @@ pub(in crate::model) async fn replay_with_tool(
             .into());
     }
     let states = states(keeping, &*steps, &revisions, code, runner, &all);
-    let mut revisions = Revisions { steps, revisions: &revisions };
-    let mut replayed = record_all(runner, &mut revisions, &all, states.as_ref(), progress).await?;
+    let mut running = Revisions { steps, revisions: &revisions };
+    let mut replayed = record_all(runner, &mut running, &all, states.as_ref(), progress).await?;
+    if let (MigrationTool::Command, Some(first)) = (tool, revisions.first())
+        && !runner.has_applied(tool, &first.id).await?
+    {
+        return Err(forgotten(&first.id, &runner.recorded_in()));
+    }
     let grants = |effect: &Effect| effect.id().kind == Kind::Privilege;
     options.privileges |= replayed.migrations.iter().flat_map(|migration| &migration.effects).any(grants);
     if !options.privileges {
@@ -153,15 +164,23 @@ impl Steps for Revisions<'_> {
         let (tool, revision) = (self.steps.tool(), &self.revisions[index]);
         let logged = runner.log_end();
         self.apply(runner, revision).await?;
+        while !runner.has_applied(tool, &revision.id).await? {
+            if self.steps.takes_more(index) {
+                self.apply(runner, revision).await?;
+                continue;
+            }
+            return Err(elsewhere(
+                tool,
+                &format!(
+                    "{tool} says that {} is applied, and the throwaway database has no record of it{}: it may have \
+                     changed another one, which its own settings name",
+                    revision.id,
+                    runner.recorded_in()
+                ),
+            ));
+        }
         if self.steps.wants_statements() {
             self.steps.ran(revision, runner.statements_since(logged)?);
-        }
-        if !runner.has_applied(tool, &revision.id).await? {
-            return Err(elsewhere(&format!(
-                "{tool} says that {} is applied, and the throwaway database has no record of it: it may have changed \
-                 another one, which its own settings name",
-                revision.id
-            )));
         }
         Ok(true)
     }
@@ -196,13 +215,23 @@ impl Revisions<'_> {
     }
 }
 
-/// The tool works on another database than it was given.
-fn elsewhere(what: &str) -> anyhow::Error {
+/// The project's own tool keeps no row for what it applied before.
+fn forgotten(first: &str, place: &str) -> anyhow::Error {
+    let what =
+        format!("after all migrations {first} has no row{place}: expected one for each that is applied");
     Failure::usage(what)
         .code(ErrorCode::TOOL_FAILED)
-        .next(
-            "let its settings take the URL from DATABASE_URL, or name the variables that they read: [migrations.variables] in \
-             trueup.toml",
-        )
+        .next("name the table and the column that have them all: [migrations] applied in trueup.toml")
         .into()
+}
+
+/// The tool works on another database than it was given.
+fn elsewhere(tool: MigrationTool, what: &str) -> anyhow::Error {
+    let mut next = "let its settings take the URL from DATABASE_URL, or name the variables that they read: \
+                    [migrations.variables] in trueup.toml"
+        .to_owned();
+    if let Some(own) = tool.code().map(|code| code.elsewhere).filter(|own| !own.is_empty()) {
+        next.push_str(&format!("; {own}"));
+    }
+    Failure::usage(what).code(ErrorCode::TOOL_FAILED).next(next).into()
 }

@@ -43,6 +43,8 @@ pub struct ScratchOptions {
     pub bin_dir: Option<PathBuf>,
     /// The major that it must be (`[compile] server_version`).
     pub major: Option<u32>,
+    /// Whether programs reach a local server over the loopback interface: their driver knows no sockets.
+    pub loopback: bool,
 }
 
 impl fmt::Debug for ScratchOptions {
@@ -52,6 +54,7 @@ impl fmt::Debug for ScratchOptions {
             .field("url", &self.url.as_ref().map(|_| "..."))
             .field("bin_dir", &self.bin_dir)
             .field("major", &self.major)
+            .field("loopback", &self.loopback)
             .finish()
     }
 }
@@ -96,12 +99,12 @@ impl Scratch {
         let host = match &options.url {
             Some(url) => Host::Given(Box::new(Given::new(url)?)),
             None => {
-                let (bin_dir, major) = (options.bin_dir.clone(), options.major);
+                let ScratchOptions { bin_dir, major, loopback, .. } = options.clone();
                 let start = move || {
                     let account = Account::of_process()?;
                     let places = Places::of_process(account.step_down.is_some());
                     let binaries = find::binaries(account, &places, bin_dir.as_deref(), major)?;
-                    Local::start(account, &binaries)
+                    Local::start(account, &binaries, loopback)
                 };
                 // On a thread of its own: an interrupt is heard meanwhile. Should nobody wait any more, the
                 // server that it returns is dropped.
@@ -126,8 +129,14 @@ impl Scratch {
             .next("give another server with --scratch-url, or omit it to start a local one")
             .into());
         }
-        if let Host::Given(given) = &host {
-            given.sweep(&mut admin).await?;
+        match &host {
+            Host::Given(given) => given.sweep(&mut admin).await?,
+            Host::Local(server) => {
+                if let Some(password) = server.password() {
+                    let role = identifier(SUPERUSER);
+                    admin.execute(format!("ALTER ROLE {role} PASSWORD {}", literal(password))).await?;
+                }
+            }
         }
         Ok(Self { admin, version, superuser, made: 0, host })
     }
@@ -198,10 +207,16 @@ impl Scratch {
         Ok(session)
     }
 
-    /// The URL of a database, for programs beside trueup. A given server's holds its password: never print it.
+    /// The URL of a database, for programs beside trueup. It may hold a password: never print it.
     pub fn url(&self, database: &ScratchDatabase) -> String {
         match &self.host {
-            Host::Local(server) => local_url(server, &database.name),
+            Host::Local(server) => match server.password() {
+                Some(password) => {
+                    let port = server.port();
+                    format!("postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}/{}", database.name)
+                }
+                None => local_url(server, &database.name),
+            },
             Host::Given(given) => given.url(&database.name),
         }
     }
@@ -277,8 +292,8 @@ impl Scratch {
 
 fn local_url(server: &Local, database: &str) -> String {
     // Both libpq and sqlx take `host` from the query; the port is named because PGPORT would else be read.
-    let dir = server.socket_dir().display();
-    format!("postgresql://{SUPERUSER}@localhost:5432/{database}?host={dir}")
+    let (dir, port) = (server.socket_dir().display(), server.port());
+    format!("postgresql://{SUPERUSER}@localhost:{port}/{database}?host={dir}")
 }
 
 /// The server's own words: the display of [`sqlx::Error`] adds a line number of PostgreSQL's C source.

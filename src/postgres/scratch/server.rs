@@ -1,7 +1,8 @@
 //! A local server: started from a copy of the template, watched, stopped, removed.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ pub(super) const SUPERUSER: &str = "trueup_scratch";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Nothing of a scratch server must outlive a crash, so nothing is written with care; it listens on its private
-/// socket alone; and it keeps what would make two runs differ (autovacuum, compiled expressions) out.
+/// socket alone, unless a program is to reach it over the loopback interface; and it keeps what would make two runs differ (autovacuum, compiled expressions) out.
 const SETTINGS: [&str; 22] = [
     "listen_addresses=",
     "unix_socket_permissions=0700",
@@ -62,7 +63,32 @@ pub(super) struct Local {
     // Dropped in this order, after the postmaster has ended: the directory goes, then the watchdog.
     workspace: Workspace,
     bin_dir: PathBuf,
+    loopback: Option<Loopback>,
     _watchdog: Watchdog,
+}
+
+/// How a program reaches the server over the loopback interface, which every user of the machine can do: by a password.
+#[derive(Debug)]
+struct Loopback {
+    port: u16,
+    password: String,
+}
+
+/// Who may connect: trueup by the private socket, and a program that has the password.
+const WITH_PASSWORD: &str = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+
+impl Loopback {
+    /// A free port, and a password.
+    ///
+    /// # Errors
+    /// The machine's.
+    fn new() -> Result<Self> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let mut bytes = [0; 24];
+        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        let password = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { port, password })
+    }
 }
 
 impl Local {
@@ -70,18 +96,18 @@ impl Local {
     ///
     /// # Errors
     /// When there is no place for it, or with the end of its log when it does not start (exit 3).
-    pub(super) fn start(account: Account, binaries: &Binaries) -> Result<Self> {
+    pub(super) fn start(account: Account, binaries: &Binaries, loopback: bool) -> Result<Self> {
         let home = Home::open(account)?;
         sweep::leftovers(&home);
         let template = Template::of(&home, binaries);
         if template.exists() {
-            if let Ok(server) = Self::from_template(account, binaries, &home, &template) {
+            if let Ok(server) = Self::from_template(account, binaries, &home, &template, loopback) {
                 return Ok(server);
             }
             template.forget();
         }
         template.make(account, &home, binaries)?;
-        Self::from_template(account, binaries, &home, &template)
+        Self::from_template(account, binaries, &home, &template, loopback)
     }
 
     fn from_template(
@@ -89,6 +115,7 @@ impl Local {
         binaries: &Binaries,
         home: &Home,
         template: &Template,
+        loopback: bool,
     ) -> Result<Self> {
         let workspace = home.workspace()?;
         let mut watchdog = Watchdog::start(account, &workspace)?;
@@ -99,6 +126,12 @@ impl Local {
         for setting in SETTINGS {
             postgres.arg("-c").arg(setting);
         }
+        let loopback = loopback.then(Loopback::new).transpose()?;
+        if let Some(Loopback { port, .. }) = &loopback {
+            let rules = workspace.write("pg_hba.conf", WITH_PASSWORD, account)?;
+            postgres.arg("-c").arg(format!("hba_file={}", rules.display()));
+            postgres.arg("-c").arg(format!("port={port}")).arg("-c").arg("listen_addresses=127.0.0.1");
+        }
         let postmaster = postgres
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -106,7 +139,8 @@ impl Local {
             .spawn()
             .with_context(|| binaries.dir.join("postgres").display().to_string())?;
         watchdog.group(Some(postmaster.id()));
-        let mut server = Self { postmaster, workspace, bin_dir: binaries.dir.clone(), _watchdog: watchdog };
+        let bin_dir = binaries.dir.clone();
+        let mut server = Self { postmaster, workspace, bin_dir, loopback, _watchdog: watchdog };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -147,6 +181,16 @@ impl Local {
     /// Its log.
     pub(super) fn log(&self) -> PathBuf {
         self.workspace.log()
+    }
+
+    /// Its port, which the name of the socket has, too.
+    pub(super) fn port(&self) -> u16 {
+        self.loopback.as_ref().map_or(5432, |loopback| loopback.port)
+    }
+
+    /// The password that is needed over the loopback interface; `None` where it does not listen there.
+    pub(super) fn password(&self) -> Option<&str> {
+        self.loopback.as_ref().map(|loopback| loopback.password.as_str())
     }
 
     /// The directory of its socket.

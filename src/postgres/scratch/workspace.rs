@@ -2,7 +2,7 @@
 //! the server, locked as long as its trueup lives, removed afterwards.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -78,7 +78,7 @@ impl Home {
         let free = space.blocks_available() * space.fragment_size();
         anyhow::ensure!(free >= ENOUGH, "{} MB free, {} MB needed", free >> 20, ENOUGH >> 20);
         let path = base.join(format!("trueup-{}", account.uid));
-        let socket = path.join(PREFIX).as_os_str().len() + NAME + "/.s.PGSQL.5432".len();
+        let socket = path.join(PREFIX).as_os_str().len() + NAME + "/.s.PGSQL.65535".len();
         anyhow::ensure!(socket <= LONGEST_SOCKET, "the path of the socket would have {socket} bytes");
         if path.symlink_metadata().is_err_and(|why| why.kind() == io::ErrorKind::NotFound) {
             // Made aside and renamed: nobody sees it before it belongs to the account.
@@ -147,6 +147,20 @@ impl Workspace {
 
     pub(super) fn log(&self) -> PathBuf {
         self.path.join("log")
+    }
+
+    /// Writes a new file that processes of the account can read.
+    ///
+    /// # Errors
+    /// The system's; there is something of that name.
+    pub(super) fn write(&self, name: &str, text: &str, account: Account) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        let mut file = File::create_new(&path)?;
+        file.write_all(text.as_bytes())?;
+        if let Some(gid) = account.step_down {
+            std::os::unix::fs::fchown(&file, Some(account.uid), Some(gid))?;
+        }
+        Ok(path)
     }
 }
 

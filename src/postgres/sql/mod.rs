@@ -18,7 +18,9 @@ pub use expression::{is_query, one_expression};
 pub use file::{LARGEST_FILE, read_file, read_file_in};
 pub use meaning::{MEANING, portable, reset_meaning, set_meaning};
 pub use printing::prints_alike;
-pub use quote::{QualifiedTable, identifier, literal, qualified, schemas_of_path, split_qualified, words_of};
+pub use quote::{
+    ChosenHistory, QualifiedTable, identifier, literal, qualified, schemas_of_path, split_qualified, words_of,
+};
 pub use setting::{Assignment, newer_setting};
 pub use split::{
     Comment, LONGEST_NAME, Part, SplitError, SplitErrorKind, Statement, comments, split, split_all,

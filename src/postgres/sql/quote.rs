@@ -228,6 +228,15 @@ impl std::fmt::Display for QualifiedTable {
     }
 }
 
+/// The history of migrations that a project names in its settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChosenHistory {
+    /// The table.
+    pub table: QualifiedTable,
+    /// The column with the revisions, where the project's own tool keeps it; `None` where trueup does, as refinery does.
+    pub column: Option<String>,
+}
+
 /// Splits `a."b.c".d` at the dots outside of quotes and takes the quotes off. `None` when it is not such a name.
 pub fn split_qualified(text: &str) -> Option<Vec<SmolStr>> {
     let mut parts = Vec::new();

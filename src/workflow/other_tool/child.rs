@@ -111,7 +111,7 @@ impl Child<'_> {
 }
 
 /// Reads the output until the process has ended, and what is left of it for a short time afterwards.
-async fn until_end(
+pub(super) async fn until_end(
     child: &mut process::Child,
     mut reading: Pin<&mut impl Future>,
 ) -> std::io::Result<ExitStatus> {
@@ -172,8 +172,12 @@ fn end_of(output: &str) -> &str {
 
 /// The end of what the tool has said, under the message.
 pub(super) fn last_lines(output: &str) -> String {
-    // Python underlines parts of a line.
-    let has_words = |line: &&str| !line.trim().trim_matches(['^', '~']).is_empty();
+    // Python underlines parts of a line; Ruby and Java write the calls that led to an error below it.
+    let has_words = |line: &&str| {
+        let text = line.trim().trim_matches(['^', '~']);
+        let is_call = line.starts_with('\t') && (text.starts_with("from ") || text.starts_with("at "));
+        !text.is_empty() && !is_call
+    };
     let last: Vec<&str> = output.lines().filter(has_words).rev().take(10).collect();
     last.into_iter().rev().map(|line| format!("\n  {line}")).collect()
 }
@@ -186,7 +190,7 @@ pub(super) fn not_started(
     why: impl std::fmt::Display,
 ) -> Failure {
     let what = format!("{program} cannot be started: {why}; nothing was changed");
-    let setting = if tool.is_code() { "program" } else { setting };
+    let setting = tool.code().map_or(setting, |code| code.setting);
     Failure::new(Exit::Refused, what)
         .code(ErrorCode::TOOL_FAILED)
         .next(format!("install {tool}, or say how it is called: [migrations] {setting} in trueup.toml"))

@@ -25,7 +25,7 @@ pub(crate) fn refuse_to_migrate(settings: &Settings) -> Result<(), Failure> {
          does not change it; nothing was changed",
         settings.command
     );
-    let own = format!("to apply pending migrations: {}", tool.apply_command());
+    let own = format!("to apply pending migrations: {}", tool.apply_command().unwrap_or("trueup upgrade"));
     let next = format!("{own}; to let trueup apply them from now on: trueup init --from {tool} --take-over");
     Err(Failure::new(Exit::Refused, what).code(ErrorCode::HISTORY_OF_ANOTHER_TOOL).next(next))
 }
@@ -39,14 +39,16 @@ pub(crate) fn hand_over(tool: MigrationTool, findings: &mut [Finding]) {
         }
         let remedy = &mut finding.remedy;
         let advice = match (&remedy.run, cause) {
-            (Some(Command::Upgrade | Command::UpgradeContract), _) => {
-                format!("{}, or, with a backup before it: {}", tool.apply_command(), Command::Upgrade)
-            }
+            (Some(Command::Upgrade | Command::UpgradeContract), _) => match tool.apply_command() {
+                Some(apply) => format!("{apply}, or, with a backup before it: {}", Command::Upgrade),
+                None => {
+                    *remedy = Remedy::run(Command::Upgrade);
+                    continue;
+                }
+            },
             (Some(Command::UpgradeRecordSatisfied), _) => {
-                format!(
-                    "it is there already: undo it by hand, then run {}; or record it with {tool}",
-                    tool.apply_command()
-                )
+                let apply = tool.apply_command().map_or(Command::Upgrade.to_string(), str::to_owned);
+                format!("it is there already: undo it by hand, then run {apply}; or record it with {tool}")
             }
             (Some(Command::Adopt), _) => format!(
                 "connect to the database that {tool} migrates; if this is it, its history is gone: record with {tool} what is \

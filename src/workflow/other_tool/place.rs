@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::{DIR, MigrationTool, Place, URL};
+use crate::migrations::tools::{DIR, MigrationTool, Place, REVISION, URL, UrlForm};
 use crate::postgres::connection::Target;
 use crate::postgres::programs::variable;
 use crate::project::Settings;
@@ -57,6 +57,11 @@ pub(super) fn filled(
     Ok(words.iter().map(fill).collect())
 }
 
+/// A command for a revision, which stands in the place of [`REVISION`].
+pub(super) fn of_revision(command: &[String], revision: &str) -> Vec<String> {
+    command.iter().map(|word| word.replace(REVISION, revision)).collect()
+}
+
 /// The command as a shell takes it.
 pub(super) fn shown(command: &[String]) -> String {
     shlex::try_join(command.iter().map(String::as_str)).unwrap_or_else(|_| command.join(" "))
@@ -82,18 +87,19 @@ pub(super) fn working_directory(settings: &Settings) -> PathBuf {
 }
 
 /// The program of a tool whose migrations are programs, with the arguments that come before all others: that of the
-/// settings, else the tool's own, from the project's virtual environment where that has it.
+/// settings, else the tool's own, from the project where that has it.
 pub(super) fn program(settings: &Settings, tool: MigrationTool) -> Vec<String> {
+    let Some(code) = tool.code() else { return Vec::new() };
     if !settings.migrations.program.is_empty() {
         return settings.migrations.program.clone();
     }
-    let mut words: Vec<String> = tool.program().iter().map(|word| (*word).to_owned()).collect();
+    let mut words: Vec<String> = code.program.iter().map(|word| (*word).to_owned()).collect();
     if words.is_empty() {
         return words;
     }
     let directory = working_directory(settings);
-    let installed = [".venv/bin", "venv/bin"].map(|bin| directory.join(bin).join(&words[0]));
-    if let Some(program) = installed.iter().find(|path| is_program(path)) {
+    let mut installed = code.installed_in.iter().map(|bin| directory.join(bin).join(&words[0]));
+    if let Some(program) = installed.find(|path| is_program(path)) {
         words[0] = program.display().to_string();
     } else if words[0] == "python" && !is_there(settings, "python") {
         words[0] = "python3".to_owned();
@@ -109,9 +115,10 @@ pub(super) fn variables(
     target: &Target,
 ) -> Vec<(String, String)> {
     let plain = without_driver(url);
-    let url = match tool {
-        MigrationTool::Alembic => with_driver(url, settings),
-        _ => plain.clone(),
+    let url = match tool.code().map_or(UrlForm::Plain, |code| code.url) {
+        UrlForm::Plain | UrlForm::Network => plain.clone(),
+        UrlForm::Driver => with_driver(url, settings),
+        UrlForm::SocketAsHost => with_socket_as_host(&plain),
     };
     let dir = settings.project.migrations_dir.display().to_string();
     let place = Place {
@@ -166,6 +173,31 @@ fn with_driver(url: &str, settings: &Settings) -> String {
     }
 }
 
+/// A URL whose `host` parameter is the directory of a socket, with that directory in the place of the host.
+fn with_socket_as_host(url: &str) -> String {
+    let Some((base, query)) = url.split_once('?') else { return url.to_owned() };
+    let Some((scheme, rest)) = base.split_once("://") else { return url.to_owned() };
+    let mut directory = None;
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| match pair.strip_prefix("host=") {
+            Some(host) if host.starts_with(['/', '%']) => {
+                directory = Some(host.replace('/', "%2F"));
+                false
+            }
+            _ => true,
+        })
+        .collect();
+    let Some(directory) = directory else { return url.to_owned() };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (role, address) = authority
+        .rsplit_once('@')
+        .map_or((String::new(), authority), |(role, address)| (format!("{role}@"), address));
+    let port = address.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    format!("{scheme}://{role}{directory}{port}/{path}{query}")
+}
+
 /// SQLAlchemy names the driver in the scheme, which other tools do not take: `postgresql+psycopg2://`.
 fn without_driver(url: &str) -> String {
     match url.split_once("://") {
@@ -216,5 +248,21 @@ mod tests {
             assert_eq!(without_password(url).as_deref(), Some(without), "{url}");
         }
         assert_eq!(without_password("host=h dbname=d"), None);
+    }
+
+    #[test]
+    fn the_directory_of_a_socket_stands_where_the_host_does() {
+        for (url, expected) in [
+            ("postgresql://a@localhost:5433/d?host=/tmp/x", "postgresql://a@%2Ftmp%2Fx:5433/d"),
+            (
+                "postgres://a:p%40@/d?sslmode=disable&host=%2Ftmp%2Fx",
+                "postgres://a:p%40@%2Ftmp%2Fx/d?sslmode=disable",
+            ),
+            ("postgresql:///d?host=/tmp", "postgresql://%2Ftmp/d"),
+            ("postgresql://a@h:1/d?host=other", "postgresql://a@h:1/d?host=other"),
+            ("postgresql://a@h/d", "postgresql://a@h/d"),
+        ] {
+            assert_eq!(with_socket_as_host(url), expected);
+        }
     }
 }

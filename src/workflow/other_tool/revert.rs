@@ -9,7 +9,7 @@ use super::work::{ToolCommand, ToolStep, ToolWork};
 use crate::changes::plan::{Direction, Reversal};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::history::Applied;
-use crate::migrations::tools::{self, APP, COUNT, MigrationTool, NAME, TO};
+use crate::migrations::tools::{self, APP, COUNT, MigrationTool, NAME, REVISION, TO};
 use crate::model::diagnosis::MigrationState;
 use crate::model::{CompiledMigration, Lock};
 use crate::postgres::catalog::Catalog;
@@ -279,7 +279,8 @@ impl<'a> Reverting<'a> {
                 }
             };
             let count = group.len().to_string();
-            let values = [(TO, to), (APP, app), (NAME, name), (COUNT, count.as_str())];
+            let revision = group.first().map_or("", |index| self.id(*index));
+            let values = [(TO, to), (APP, app), (NAME, name), (COUNT, count.as_str()), (REVISION, revision)];
             let words = place::filled(self.settings, self.tool, &words, &values)?;
             Ok((ToolCommand { words, steps: group.len() }, group))
         });

@@ -1,15 +1,18 @@
 //! Runs the program of a tool in a throwaway database: to list its revisions, and to apply one.
 
+use std::fs::Metadata;
 use std::process::Stdio;
 
 use anyhow::Result;
+use futures_util::FutureExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
-use super::child::{last_lines, not_started};
+use super::child::{last_lines, not_started, until_end};
 use super::place;
 use crate::backup::ProcessGroup;
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::{ListedRevision, MigrationTool};
+use crate::migrations::tools::{CodeTool, ListedRevision, MigrationTool};
 use crate::model::{Running, StepOutcome, ToolSteps};
 use crate::postgres::connection::Target;
 use crate::postgres::scratch::LoggedStatement;
@@ -20,6 +23,9 @@ use crate::text::{duration, without_passwords};
 pub(crate) struct ToolProgram<'s> {
     settings: &'s Settings,
     tool: MigrationTool,
+    code: &'static CodeTool,
+    /// How many revisions it has to run for one: see [`CodeTool::step`].
+    count: usize,
     /// What the revisions have run, where somebody wants to know.
     ran: Option<Vec<RanRevision>>,
 }
@@ -45,8 +51,8 @@ struct Printed {
 impl<'s> ToolProgram<'s> {
     /// The program of the project's tool; `None` where its migrations are no programs.
     pub(crate) fn of(settings: &'s Settings) -> Option<Self> {
-        let tool = settings.migrations.tool.filter(|tool| tool.is_code())?;
-        Some(Self { settings, tool, ran: None })
+        let tool = settings.migrations.tool?;
+        Some(Self { settings, tool, code: tool.code()?, count: 1, ran: None })
     }
 
     /// The same, which takes down what the revisions run.
@@ -59,27 +65,60 @@ impl<'s> ToolProgram<'s> {
         self.ran.unwrap_or_default()
     }
 
-    async fn run<'w>(&self, url: &str, words: impl IntoIterator<Item = &'w str>) -> Result<Printed> {
+    /// The lines that connect to the database and change nothing; the last one prints the list.
+    fn listing(&self) -> Vec<Vec<String>> {
+        let mut lines = match &self.settings.migrations.own {
+            Some(own) if own.status.is_empty() => vec![own.list.clone()],
+            Some(own) => vec![own.status.clone(), own.list.clone()],
+            None => [self.code.look, self.code.list].map(|words| self.line(words)).to_vec(),
+        };
+        lines.dedup();
+        lines
+    }
+
+    /// The line that applies a revision.
+    fn step(&self, revision: &str) -> Vec<String> {
+        match &self.settings.migrations.own {
+            Some(own) => place::of_revision(&own.apply, revision),
+            None => self.line(&(self.code.step)(revision, self.count)),
+        }
+    }
+
+    /// A line of the tool's program.
+    fn line(&self, words: &[impl AsRef<str>]) -> Vec<String> {
+        let program = place::program(self.settings, self.tool);
+        program.into_iter().chain(words.iter().map(|word| word.as_ref().to_owned())).collect()
+    }
+
+    async fn run(&self, url: &str, line: &[String]) -> Result<Printed> {
         place::refuse_missing_directory(self.settings)?;
-        let mut line = place::program(self.settings, self.tool);
-        line.extend(words.into_iter().map(str::to_owned));
         let mut command = Command::new(&line[0]);
         command.args(&line[1..]).current_dir(place::working_directory(self.settings));
         command.envs(place::variables(self.settings, self.tool, url, &Target::parse(url)?));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
-        let child = command.spawn().map_err(|error| not_started(self.tool, "command", &line[0], error))?;
+        let mut child =
+            command.spawn().map_err(|error| not_started(self.tool, "command", &line[0], error))?;
         let group = ProcessGroup::of(&child);
         let limit = self.settings.migrations.timeout;
-        let Ok(output) = tokio::time::timeout(limit, child.wait_with_output()).await else {
-            let failure = format!("it took longer than {}, and was ended", duration(limit));
-            return Ok(Printed { stdout: String::new(), all: String::new(), failure: Some(failure) });
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let pipes = (child.stdout.take(), child.stderr.take());
+        let ended = {
+            let reading = async { tokio::join!(read(pipes.0, &mut stdout), read(pipes.1, &mut stderr)) };
+            let reading = std::pin::pin!(reading.fuse());
+            // A process that it leaves behind may hold the pipes open.
+            tokio::time::timeout(limit, until_end(&mut child, reading)).await
         };
-        let output = output?;
-        group.ended();
-        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        let all = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
-        let failure = (!output.status.success()).then(|| output.status.to_string());
+        let failure = match ended {
+            Ok(status) => {
+                group.ended();
+                let status = status?;
+                (!status.success()).then(|| status.to_string())
+            }
+            Err(_) => Some(format!("it took longer than {}, and was ended", duration(limit))),
+        };
+        let stdout = String::from_utf8_lossy(&stdout).into_owned();
+        let all = format!("{stdout}{}", String::from_utf8_lossy(&stderr));
         Ok(Printed { stdout, all: without_passwords(&all).into_owned(), failure })
     }
 
@@ -109,24 +148,33 @@ impl ToolSteps for ToolProgram<'_> {
     }
 
     fn settings(&self) -> String {
-        let MigrationSettings { driver, variables, working_directory, .. } = &self.settings.migrations;
+        let MigrationSettings { driver, variables, working_directory, own, .. } = &self.settings.migrations;
         let program = place::program(self.settings, self.tool);
-        format!("{program:?} {working_directory:?} {driver:?} {variables:?}")
+        let own_words = own.iter().flat_map(|own| own.list.iter().chain(&own.apply));
+        // Another version of a program that lies here may do something else.
+        let files = program.iter().chain(own_words).map(|word| {
+            let file = place::working_directory(self.settings).join(word).metadata().ok();
+            file.filter(Metadata::is_file).map(|file| (file.len(), file.modified().ok()))
+        });
+        let files: Vec<_> = files.collect();
+        format!("{program:?} {files:?} {working_directory:?} {driver:?} {variables:?} {own:?}")
     }
 
     fn list<'a>(&'a mut self, url: &'a str) -> Running<'a, Vec<ListedRevision>> {
         Box::pin(async move {
-            let (look, list) = (self.tool.look_arguments(), self.tool.list_arguments());
-            let mut printed = self.run(url, look.iter().copied()).await?;
-            if printed.failure.is_none() && look != list {
-                printed = self.run(url, list.iter().copied()).await?;
+            let (mut stdout, lines) = (String::new(), self.listing());
+            for line in &lines {
+                let printed = self.run(url, line).await?;
+                if let Some(why) = printed.failure {
+                    return Err(self.failed("its list of migrations", &why, &printed.all).into());
+                }
+                stdout = printed.stdout;
             }
-            if let Some(why) = printed.failure {
-                return Err(self.failed("its list of migrations", &why, &printed.all).into());
-            }
-            let mut revisions = self.tool.read_list(&printed.stdout);
+            let command = place::shown(lines.last().map_or(&[], Vec::as_slice));
+            let mut revisions = (self.code.read_list)(&stdout).map_err(|why| no_list(&command, &why))?;
             for revision in &mut revisions {
-                let file = revision.file.take();
+                let file =
+                    revision.file.take().map(|file| place::working_directory(self.settings).join(file));
                 let within = |file: &std::path::PathBuf| {
                     let real = file.canonicalize().ok()?;
                     Some(
@@ -139,10 +187,15 @@ impl ToolSteps for ToolProgram<'_> {
         })
     }
 
+    fn takes_more(&mut self, done: usize) -> bool {
+        let more = self.code.runs_some_again && self.count <= done;
+        self.count += usize::from(more);
+        more
+    }
+
     fn apply<'a>(&'a mut self, url: &'a str, revision: &'a ListedRevision) -> Running<'a, StepOutcome> {
         Box::pin(async move {
-            let words = self.tool.step_arguments(&revision.id);
-            let printed = self.run(url, words.iter().map(String::as_str)).await?;
+            let printed = self.run(url, &self.step(&revision.id)).await?;
             let Some(why) = printed.failure else { return Ok(StepOutcome::Done) };
             match missing_role(&printed.all) {
                 Some(role) => Ok(StepOutcome::MissingRole(role)),
@@ -154,6 +207,20 @@ impl ToolSteps for ToolProgram<'_> {
             }
         })
     }
+}
+
+/// Reads a pipe to its end. What was read stays where nobody waits for that any more.
+async fn read(from: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
+    if let Some(mut from) = from {
+        let _ = from.read_to_end(into).await;
+    }
+}
+
+/// What the tool printed is no list of revisions.
+fn no_list(command: &str, why: &str) -> Failure {
+    Failure::usage(format!("`{command}` prints no list of migrations: {why}; nothing was applied"))
+        .code(ErrorCode::TOOL_FAILED)
+        .next("let it print on stdout, a line for each: identifier, then, after a tab each, the name and the parents, with commas")
 }
 
 /// The role of the server's message `role "app" does not exist`.

@@ -3,7 +3,7 @@
 use super::place;
 use crate::changes::plan::Direction;
 use crate::error::Failure;
-use crate::migrations::tools::MigrationTool;
+use crate::migrations::tools::{MigrationTool, REVISION};
 use crate::model::diagnosis::MigrationState;
 use crate::model::{CompiledMigration, Lock};
 use crate::project::Settings;
@@ -52,13 +52,22 @@ impl ToolWork {
         lock: &Lock,
         state: &MigrationState,
     ) -> Result<Self, Failure> {
-        let pending = state.skipped.iter().chain(&state.pending);
-        let steps: Vec<ToolStep> = pending.map(|index| ToolStep::of(&lock.migrations[*index])).collect();
-        let command = ToolCommand { words: place::apply_command(settings, tool)?, steps: steps.len() };
+        let pending = state.skipped.iter().chain(&state.pending).map(|index| &lock.migrations[*index]);
+        let words = place::apply_command(settings, tool)?;
+        let commands = match words.iter().any(|word| word.contains(REVISION)) {
+            true => pending
+                .clone()
+                .map(|migration| {
+                    let revision = migration.revision.as_ref().map_or("", |revision| &revision.id);
+                    ToolCommand { words: place::of_revision(&words, revision), steps: 1 }
+                })
+                .collect(),
+            false => vec![ToolCommand { words, steps: pending.clone().count() }],
+        };
         Ok(Self {
             direction: Direction::Up,
-            steps,
-            commands: vec![command],
+            steps: pending.map(ToolStep::of).collect(),
+            commands,
             lost: Vec::new(),
             asked_by: "trueup upgrade".to_owned(),
         })

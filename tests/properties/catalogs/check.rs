@@ -89,6 +89,7 @@ async fn compiled(scratch: &mut Scratch, files: &BTreeMap<String, String>) -> Re
         assume_extensions: Vec::new(),
         server_major: None,
         tool: None,
+        applied: None,
     };
     let inputs =
         CompiledProject { directory: project.path(), sources: &sources, settings: &settings, states: None };

@@ -5,9 +5,12 @@
 
 mod tools;
 
-use crate::postgres::sql::{QualifiedTable, literal};
+use crate::postgres::sql::{ChosenHistory, identifier, literal};
 
-pub use tools::HISTORY_TOOLS;
+pub use tools::{HISTORY_TOOLS, IDENTIFIER};
+
+/// How the history of a project's own tool is called.
+pub const OWN_TOOL: &str = "the project's tool";
 
 /// The schema of trueup's own tables.
 pub const INTERNAL_SCHEMA: &str = "trueup";
@@ -51,8 +54,8 @@ pub struct HistoryTool {
     /// "Partitioning and Constraint Exclusion").
     pub query: &'static str,
     /// The query of all applied migrations in the table `{}`, under the same condition: what the tool calls each, and for
-    /// which migrations it stands (`alone`, `through`, `ancestors`, `baseline`, `before`). Empty where trueup does not read the tool's
-    /// migrations. A repeatable migration of Flyway is called `R__` and its description.
+    /// which migrations it stands (`alone`, `through`, `ancestors`, `baseline`, `before`). `{column}` is the one that the project
+    /// names. Empty where trueup does not read the tool's migrations. A repeatable migration of Flyway is called `R__` and its description.
     pub applied: &'static str,
     /// The statement that creates the table as the tool does, for migrations that name it. Empty where trueup does not
     /// read the tool's migrations, and for sqitch, whose tables no migration names.
@@ -87,6 +90,16 @@ impl HistoryTool {
     pub fn refinery() -> &'static Self {
         &HISTORY_TOOLS[0]
     }
+
+    /// The project's own tool, whose table the project names.
+    pub fn own() -> &'static Self {
+        &tools::OWN
+    }
+
+    /// What keeps the history that a project names.
+    pub fn of_chosen(chosen: &ChosenHistory) -> &'static Self {
+        if chosen.column.is_some() { Self::own() } else { Self::refinery() }
+    }
 }
 
 /// The column that proves that a table of this name is one of a tool's; `None` where no tool has such a table, or the
@@ -103,6 +116,11 @@ fn names() -> impl Iterator<Item = &'static str> {
     HISTORY_TOOLS.iter().flat_map(|tool| tool.beside.iter().map(|side| side.table).chain([tool.table]))
 }
 
+/// A query of [`HistoryTool`], of this table, with the column that the project names.
+pub fn filled_in(query: &str, table: &str, column: Option<&str>) -> String {
+    query.replace("{}", table).replace("{column}", &identifier(column.unwrap_or_default()))
+}
+
 /// Whether a tool has a table of this name, for its history or beside that.
 pub fn is_of_a_tool(table: &str) -> bool {
     names().any(|name| name == table)
@@ -110,9 +128,9 @@ pub fn is_of_a_tool(table: &str) -> bool {
 
 /// Fills the lists of names into a query: `{history_tables}`, with the one that the project chose, and
 /// `{internal_tables}`, as string literals.
-pub fn fill_in_names(sql: &str, chosen: Option<&QualifiedTable>) -> String {
+pub fn fill_in_names(sql: &str, chosen: Option<&ChosenHistory>) -> String {
     let mut histories: Vec<&str> = names().collect();
-    histories.extend(chosen.map(|chosen| chosen.table.as_str()));
+    histories.extend(chosen.map(|chosen| chosen.table.table.as_str()));
     histories.sort_unstable();
     histories.dedup();
     let list = |names: &[&str]| names.iter().map(|name| literal(name)).collect::<Vec<_>>().join(", ");
@@ -122,10 +140,12 @@ pub fn fill_in_names(sql: &str, chosen: Option<&QualifiedTable>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postgres::sql::QualifiedTable;
 
     #[test]
     fn names_are_filled_in_as_literals() {
-        let chosen = QualifiedTable { schema: "ops".into(), table: "it's".into() };
+        let table = QualifiedTable { schema: "ops".into(), table: "it's".into() };
+        let chosen = ChosenHistory { table, column: None };
         let sql = fill_in_names("IN ({history_tables}) OR IN ({internal_tables})", Some(&chosen));
         assert!(sql.starts_with("IN ('__diesel_schema_migrations', '_prisma_migrations', "), "{sql}");
         assert!(sql.contains("'it''s', "), "{sql}");

@@ -1,7 +1,7 @@
 //! The tools whose histories are known: how to recognise them, how to read them, and what each of them has to know of
 //! trueup's tables.
 
-use super::{HistoryTool, REFINERY_TABLE, SideTable};
+use super::{HistoryTool, OWN_TOOL, REFINERY_TABLE, SideTable};
 
 /// The oids of types (`pg_type.dat`): int4 and int8; text and varchar; bool; timestamp and timestamptz.
 const NUMBER: &[u32] = &[23, 20];
@@ -13,6 +13,26 @@ const NUMBER_OR_TEXT: &[u32] = &[23, 20, 25, 1043];
 /// What is said of a tool that compares nothing with the database, and so drops nothing.
 const COMPARES_NOTHING: &str =
     "it runs the files that it is given and drops nothing of its own accord: nothing to change";
+
+/// The oids of the types that identifiers of migrations have: the integers and numeric; text, varchar, char and name; uuid.
+pub const IDENTIFIER: &[u32] = &[21, 23, 20, 1700, 25, 1043, 1042, 19, 2950];
+
+/// A project's own tool: the project names the table and its column.
+pub(super) static OWN: HistoryTool = HistoryTool {
+    tool: OWN_TOOL,
+    schema: None,
+    table: "",
+    proof: None,
+    only_with: None,
+    beside: &[],
+    columns: &[],
+    query: "SELECT NULL::text, NULL::text LIMIT 0",
+    applied: "SELECT revision, 'alone' FROM (SELECT {column}::text AS revision FROM {} OFFSET 0) AS every WHERE \
+              revision IS NOT NULL",
+    create: "",
+    repair: "",
+    settings: COMPARES_NOTHING,
+};
 
 /// The tools. Where several have a table of one name, the first that fits is taken.
 pub static HISTORY_TOOLS: &[HistoryTool] = &[
@@ -166,7 +186,7 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
         beside: &[SideTable { table: "ar_internal_metadata", column: "value" }],
         columns: &[("version", TEXT)],
         query: "SELECT version::text, NULL FROM {} ORDER BY version DESC LIMIT 1",
-        applied: "",
+        applied: "SELECT version::text, 'alone' FROM {}",
         create: "",
         repair: "",
         settings: "schema.rb would have it. In an initializer: ActiveRecord::SchemaDumper.ignore_tables << \"{history}\"",
@@ -225,7 +245,9 @@ pub static HISTORY_TOOLS: &[HistoryTool] = &[
                 (SELECT pg_catalog.concat(filename, '::', id, '::', author) FROM \
                 (SELECT id, author, filename, orderexecuted, exectype FROM {} OFFSET 0) AS every \
                 WHERE exectype = 'FAILED' ORDER BY orderexecuted DESC LIMIT 1)",
-        applied: "",
+        applied: "SELECT pg_catalog.concat(pg_catalog.regexp_replace(filename, '^(classpath:)?/*', ''), '::', id, '::', \
+                  author), 'alone' FROM (SELECT id, author, filename, exectype FROM {} OFFSET 0) AS every \
+                  WHERE exectype <> 'FAILED'",
         create: "",
         repair: "undo what it left, delete its row, and run it again: liquibase update",
         settings: "`liquibase diff-changelog` would drop it: give --exclude-objects=\"table:{history}\"; `drop-all` \

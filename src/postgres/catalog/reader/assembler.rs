@@ -20,7 +20,7 @@ use crate::postgres::catalog::{
     Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled,
 };
 use crate::postgres::connection::Row;
-use crate::postgres::sql::{QualifiedTable, identifier};
+use crate::postgres::sql::{ChosenHistory, identifier};
 
 /// The oids of system catalogs, the same in every database of every version.
 pub(super) mod class {
@@ -63,7 +63,7 @@ pub struct Assembler {
     sections: Vec<&'static Section>,
     pub(super) extension_versions: Vec<String>,
     /// The history table that the project chose.
-    pub(super) history: Option<QualifiedTable>,
+    pub(super) history: Option<ChosenHistory>,
     pub(super) schemas: HashMap<u32, Schema>,
     pub(super) parents: HashMap<u32, Vec<u32>>,
     /// The access methods that initdb did not create.

@@ -4,11 +4,11 @@
 
 use super::Assembler;
 use crate::postgres::catalog::history_tables::REFINERY_TABLE;
-use crate::postgres::sql::QualifiedTable;
+use crate::postgres::sql::ChosenHistory;
 
 /// Whether a table is a history table by its name alone: refinery's, or the one that the project chose.
-pub(super) fn by_name(chosen: Option<&QualifiedTable>, schema: &str, table: &str) -> bool {
-    table == REFINERY_TABLE || chosen.is_some_and(|chosen| chosen.is(schema, table))
+pub(super) fn by_name(chosen: Option<&ChosenHistory>, schema: &str, table: &str) -> bool {
+    table == REFINERY_TABLE || chosen.is_some_and(|chosen| chosen.table.is(schema, table))
 }
 
 /// What decides whether a relation may be read.

@@ -49,7 +49,7 @@ pub use presence::Presence;
 
 use super::{Catalog, ObjectId};
 use crate::postgres::connection::{ServerVersion, Session};
-use crate::postgres::sql::QualifiedTable;
+use crate::postgres::sql::ChosenHistory;
 
 /// What is read in addition to what is always read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub struct ReadOptions {
     /// Extensions whose version the DDL states: only these get [`super::Attribute::Version`].
     pub extension_versions: Vec<String>,
     /// The history table that the project chose: it is no part of the catalog. The lock file does not say it.
-    pub history: Option<QualifiedTable>,
+    pub history: Option<ChosenHistory>,
     /// Keep the oids, see [`CatalogReading::oids`].
     pub oids: bool,
 }
