@@ -43,7 +43,12 @@ impl TakenDown {
         for (place, RanRevision { revision, statements }) in ran.iter().enumerate() {
             let mut up = String::new();
             for text in statements.iter().map(|statement| statement.text.as_str()) {
-                for statement in split(text).unwrap_or_default() {
+                let Ok(statements) = split(text) else {
+                    // COPY FROM STDIN, whose rows only the program had.
+                    taken.computing.insert(place);
+                    continue;
+                };
+                for statement in statements {
                     match fate(tool, &statement) {
                         Fate::Dropped => continue,
                         Fate::Computed => {
@@ -122,6 +127,18 @@ fn fate(tool: MigrationTool, statement: &Statement<'_>) -> Fate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrations::tools::ListedRevision;
+    use crate::postgres::scratch::LoggedStatement;
+
+    #[test]
+    fn rows_that_only_the_program_had_are_told() {
+        let statement = |text: &str| LoggedStatement { text: text.to_owned(), in_transaction: true };
+        let statements = vec![statement("CREATE TABLE a (id int)"), statement("COPY a FROM STDIN")];
+        let ran = RanRevision { revision: ListedRevision::default(), statements };
+        let taken = TakenDown::of(MigrationTool::Alembic, Path::new("."), &[ran]);
+        assert_eq!(taken.found.migrations[0].up, "CREATE TABLE a (id int);\n");
+        assert_eq!(taken.computing, BTreeSet::from([0]));
+    }
 
     #[test]
     fn what_stays_is_what_the_migration_did() {
@@ -142,7 +159,7 @@ mod tests {
             ("select setval('users_id_seq', 7)", Fate::Kept),
             ("SET CONSTRAINTS \"fk\" IMMEDIATE", Fate::Kept),
             ("SET client_encoding = 'UTF8'", Fate::Dropped),
-            ("COPY users FROM STDIN", Fate::Computed),
+            ("COPY users TO '/tmp/x'", Fate::Computed),
             ("ALTER TABLE users ADD COLUMN a int", Fate::Kept),
         ] {
             assert_eq!(fate(text), expected, "{text}");
