@@ -308,16 +308,16 @@ pub(crate) async fn compile_on(
     Ok(compile_in(settings, sources, None, scratch).await?.lock)
 }
 
-/// Compiles in memory a project whose migrations are programs, and takes down what they run.
+/// Compiles in memory a project whose migrations are programs, and reads from the server's log what they run.
 ///
 /// # Errors
 /// As [`compile`]. Exit 3 also on a given server.
-pub(crate) async fn compile_and_take_down(
+pub(crate) async fn compile_with_log(
     settings: &Settings,
     sources: &Sources,
 ) -> Result<(Lock, Vec<RanRevision>)> {
     let mut scratch = Scratch::start(&scratch_options(settings)).await?;
-    let mut program = ToolProgram::of(settings).map(ToolProgram::taking_down);
+    let mut program = ToolProgram::of(settings).map(ToolProgram::logging);
     let compiled = compile_with(settings, sources, None, &mut scratch, program.as_mut()).await;
     let stopped = scratch.stop().await;
     let lock = compiled?.lock;

@@ -27,6 +27,12 @@ pub(crate) fn dbmate() -> Option<PathBuf> {
     packages.flatten().map(|package| package.path().join("bin/dbmate")).find(|program| program.is_file())
 }
 
+/// A tool that is written in Go: `goose`, `migrate`.
+pub(crate) fn of_go(name: &str) -> Option<PathBuf> {
+    let program = directory()?.join("go").join(name);
+    program.is_file().then_some(program)
+}
+
 /// Says that a tool's history was not proved.
 pub(crate) fn did_not_run(what: &str) {
     tools::did_not_run(what, "its history was not proved");

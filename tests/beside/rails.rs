@@ -155,6 +155,35 @@ fn rails_builds_what_the_lock_says() {
 }
 
 #[test]
+fn a_project_of_rails_becomes_trueups() {
+    if !ruby() {
+        return did_not_run("Rails");
+    }
+    let users = migration(0, "CREATE TABLE users (id bigint PRIMARY KEY);", false);
+    let index = migration(1, "CREATE INDEX CONCURRENTLY users_id ON users (id);", true);
+    let (project, database) = (rails(&[users, index]), support::database());
+    task(&project, &database, &["db:migrate"]).exit(0);
+    project
+        .trueup(["init", "--from", "rails", "--take-over", "--dir", "db/migrate"], "")
+        .env("TRUEUP_PG_BIN", &support::server().bin_dir)
+        .exit(0)
+        .stdout_contains("migrations (2 migrations)");
+    let text = |name: &str| fs::read_to_string(project.path().join("migrations").join(name)).unwrap();
+    assert_eq!(
+        text("V20260101000000__step0.sql"),
+        "-- trueup: from rails 20260101000000\nCREATE TABLE users (id bigint PRIMARY KEY);\n"
+    );
+    assert_eq!(
+        text("V20260101000001__step1.sql"),
+        "-- trueup: from rails 20260101000001\n-- trueup: no-transaction\n\
+         CREATE INDEX CONCURRENTLY users_id ON users (id);\n"
+    );
+    fs::write(project.path().join("trueup.toml"), "[project]\nname = \"code\"\n").unwrap();
+    project.trueup(["adopt", "--yes"], &database).exit(0);
+    project.check(&database).exit(0);
+}
+
+#[test]
 fn what_is_wrong_with_rails_is_told() {
     if !ruby() {
         return did_not_run("Rails");

@@ -9,7 +9,7 @@ use sqlx_core::connection::ConnectOptions as _;
 use sqlx_core::migrate::Migrator;
 use sqlx_postgres::PgConnectOptions;
 
-use crate::adopt::tools::{address, dbmate, did_not_run, tool};
+use crate::adopt::tools::{address, dbmate, did_not_run, of_go, tool};
 use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
 
@@ -92,6 +92,53 @@ fn dbmate_builds_what_the_lock_says() {
     for number in 0..REVISIONS {
         write(home.path(), number);
         tool(&program, home.path()).args(["--url", &url, "--no-dump-schema", "migrate"]).exit(0);
+        is_at(&project, &database, number + 1);
+    }
+}
+
+#[test]
+fn goose_builds_what_the_lock_says() {
+    let Some(program) = of_go("goose") else { return did_not_run("goose") };
+    let write = |directory: &Path, number: usize| {
+        let (sql, alone) = revision(number);
+        let outside = if alone { "-- +goose NO TRANSACTION\n" } else { "" };
+        // What has semicolons in it.
+        let sql = match sql.contains("$$") {
+            true => format!("-- +goose StatementBegin\n{sql}\n-- +goose StatementEnd"),
+            false => sql,
+        };
+        fs::create_dir_all(directory).unwrap();
+        let text = format!("{outside}-- +goose Up\n{sql}\n\n-- +goose Down\n");
+        fs::write(directory.join(format!("{:05}_r{number}.sql", number + 1)), text).unwrap();
+    };
+    let settings = "[project]\nname = \"real\"\n[migrations]\ntool = \"goose\"\n";
+    let project = project(settings, |project, number| write(&project.join("migrations"), number));
+    let (database, home) = (support::database(), tempfile::tempdir().unwrap());
+    let (user, place, socket) = address(&database);
+    for number in 0..REVISIONS {
+        write(home.path(), number);
+        let target = format!("host={socket} user={user} dbname={place}");
+        tool(&program, home.path()).args(["-dir", ".", "postgres", &target, "up"]).exit(0);
+        is_at(&project, &database, number + 1);
+    }
+}
+
+#[test]
+fn golang_migrate_builds_what_the_lock_says() {
+    let Some(program) = of_go("migrate") else { return did_not_run("golang-migrate") };
+    let write = |directory: &Path, number: usize| {
+        let name = format!("{:06}_r{number}.up.sql", number + 1);
+        fs::create_dir_all(directory).unwrap();
+        fs::write(directory.join(name), revision(number).0).unwrap();
+    };
+    let settings = "[project]\nname = \"real\"\n[migrations]\ntool = \"golang-migrate\"\n";
+    let project = project(settings, |project, number| write(&project.join("migrations"), number));
+    let (database, home) = (support::database(), tempfile::tempdir().unwrap());
+    let (user, place, socket) = address(&database);
+    let url = format!("postgres://{user}@/{place}?host={socket}&sslmode=disable");
+    for number in 0..REVISIONS {
+        write(home.path(), number);
+        tool(&program, home.path()).args(["-path", ".", "-database", &url, "up"]).exit(0);
         is_at(&project, &database, number + 1);
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::migrations::script::cannot_run_in_transaction;
 use crate::migrations::tools::{MigrationTool, ToolMigration, ToolMigrations};
+use crate::postgres::catalog::history_tables;
 use crate::postgres::sql::{Statement, split};
 use crate::workflow::other_tool::steps::RanRevision;
 
@@ -14,7 +15,7 @@ const COMPUTES: [&str; 5] =
 
 /// The migrations as SQL, and what is worth knowing of them.
 #[derive(Debug, Default)]
-pub(super) struct TakenDown {
+pub(super) struct LoggedMigrations {
     /// The migrations.
     pub(super) found: ToolMigrations,
     /// Which of them may do more where there are rows, each with its place in the order.
@@ -36,7 +37,7 @@ enum Fate {
     Computed,
 }
 
-impl TakenDown {
+impl LoggedMigrations {
     /// Of what the revisions of a tool have run; their files are in the directory `project`.
     pub(super) fn of(tool: MigrationTool, project: &Path, ran: &[RanRevision]) -> Self {
         let mut taken = Self::default();
@@ -92,8 +93,9 @@ fn fate(tool: MigrationTool, statement: &Statement<'_>) -> Fate {
     let is_of_django =
         |name: &String| matches!(name.as_str(), "django_content_type" | "auth_permission" | "django_site");
     let is_kept_by_tool = tool == MigrationTool::Django && names.iter().any(is_of_django);
-    // The tool's own table, and the index and the sequence of it.
-    if names.iter().take(8).any(|name| name == tool.history().table) {
+    // What the tool keeps its history in.
+    let is_history = |name: &String| name == tool.history().table || history_tables::is_of_a_tool(name);
+    if names.iter().take(8).any(is_history) {
         return Fate::Dropped;
     }
     match (names.first().map_or("", String::as_str), names.get(1).map_or("", String::as_str)) {
@@ -107,12 +109,8 @@ fn fate(tool: MigrationTool, statement: &Statement<'_>) -> Fate {
                 false => Fate::Computed,
             }
         }
-        // The program asks where it is. Any other function is called for what it does.
-        (
-            "select",
-            "" | "version" | "current_schema" | "current_database" | "current_user" | "pg_catalog"
-            | "set_config",
-        ) => Fate::Dropped,
+        // The program asks where it is, or takes a lock. Any other function is called for what it does.
+        ("select", _) if is_harmless(&names) => Fate::Dropped,
         ("select", _) => Fate::Kept,
         (
             "values" | "table" | "explain" | "fetch" | "move" | "declare" | "prepare" | "execute" | "copy",
@@ -122,6 +120,22 @@ fn fate(tool: MigrationTool, statement: &Statement<'_>) -> Fate {
         ("insert" | "update" | "delete" | "merge" | "truncate", _) => Fate::ChangesRows,
         _ => Fate::Kept,
     }
+}
+
+/// Whether the function that a SELECT calls changes nothing: all of the server's own that begin with `pg_`, and some.
+fn is_harmless(names: &[String]) -> bool {
+    let mut words = names.iter().skip(1).map(String::as_str).filter(|name| *name != "pg_catalog");
+    let called = match words.next() {
+        // Behind `pg_catalog.`
+        Some("") => words.next(),
+        called => called,
+    };
+    let called = called.unwrap_or_default();
+    called.starts_with("pg_")
+        || matches!(
+            called,
+            "" | "version" | "current_schema" | "current_database" | "current_user" | "set_config"
+        )
 }
 
 #[cfg(test)]
@@ -135,7 +149,7 @@ mod tests {
         let statement = |text: &str| LoggedStatement { text: text.to_owned(), in_transaction: true };
         let statements = vec![statement("CREATE TABLE a (id int)"), statement("COPY a FROM STDIN")];
         let ran = RanRevision { revision: ListedRevision::default(), statements };
-        let taken = TakenDown::of(MigrationTool::Alembic, Path::new("."), &[ran]);
+        let taken = LoggedMigrations::of(MigrationTool::Alembic, Path::new("."), &[ran]);
         assert_eq!(taken.found.migrations[0].up, "CREATE TABLE a (id int);\n");
         assert_eq!(taken.computing, BTreeSet::from([0]));
     }
@@ -150,6 +164,7 @@ mod tests {
             ("CREATE TABLE users (id int)", Fate::Kept),
             ("CREATE TABLE alembic_version (version_num text)", Fate::Dropped),
             ("UPDATE alembic_version SET version_num = 'b'", Fate::Dropped),
+            ("INSERT INTO \"ar_internal_metadata\" (key) VALUES ('environment')", Fate::Dropped),
             ("UPDATE users SET id = 1", Fate::ChangesRows),
             ("WITH gone AS (DELETE FROM users RETURNING id) SELECT * FROM gone", Fate::ChangesRows),
             ("SELECT id FROM users", Fate::Computed),
@@ -157,6 +172,8 @@ mod tests {
             ("SELECT pg_catalog.version()", Fate::Dropped),
             ("SELECT 1", Fate::Dropped),
             ("select setval('users_id_seq', 7)", Fate::Kept),
+            ("SELECT pg_catalog.setval('users_id_seq', 7)", Fate::Kept),
+            ("SELECT pg_try_advisory_lock(7)", Fate::Dropped),
             ("SET CONSTRAINTS \"fk\" IMMEDIATE", Fate::Kept),
             ("SET client_encoding = 'UTF8'", Fate::Dropped),
             ("COPY users TO '/tmp/x'", Fate::Computed),

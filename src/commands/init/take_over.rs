@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::args::InitArgs;
 use super::found::{self, Found};
-use super::programs::TakenDown;
+use super::programs::LoggedMigrations;
 use super::report::InitReport;
 use super::settings_file::SettingsFile;
 use super::{confirmed_name, save, with_project};
@@ -42,9 +42,9 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
     let (theirs_built, programs) = match sql {
         Some(found) => {
             let (_, lock) = compiled(settings, &theirs, Some(tool), |failure| failure).await?;
-            (lock, TakenDown { found, ..TakenDown::default() })
+            (lock, LoggedMigrations { found, ..LoggedMigrations::default() })
         }
-        None => taken_down(settings, &theirs, tool).await?,
+        None => logged(settings, &theirs, tool).await?,
     };
     let found = &programs.found;
     let holder = tempfile::Builder::new().prefix(".trueup-").tempdir_in(&project.dir);
@@ -183,13 +183,17 @@ async fn compiled(
 }
 
 /// What the programs of a directory build, and what they run for that.
-async fn taken_down(settings: &Settings, directory: &Path, tool: MigrationTool) -> Result<(Lock, TakenDown)> {
+async fn logged(
+    settings: &Settings,
+    directory: &Path,
+    tool: MigrationTool,
+) -> Result<(Lock, LoggedMigrations)> {
     let of = Found { tool: Some(tool), dir: directory.to_path_buf(), evidence: String::new() };
     let settings = with_project(settings, "", Some(&of));
     let project = &settings.project;
     let sources = Sources::read_of(&project.dir, &project.migrations_dir, Some(tool))?;
-    let (lock, ran) = project_model::compile_and_take_down(&settings, &sources).await?;
-    Ok((lock, TakenDown::of(tool, &project.dir, &ran)))
+    let (lock, ran) = project_model::compile_with_log(&settings, &sources).await?;
+    Ok((lock, LoggedMigrations::of(tool, &project.dir, &ran)))
 }
 
 /// The places of the migrations that do not build the same in both; the place after the last where the models differ.
@@ -214,7 +218,7 @@ fn refuse(tool: MigrationTool, theirs: &Lock, ours: &[CompiledMigration], place:
 }
 
 /// What is worth knowing of the conversion.
-fn notes(tool: MigrationTool, programs: &TakenDown, converted: &[Migration]) -> Vec<String> {
+fn notes(tool: MigrationTool, programs: &LoggedMigrations, converted: &[Migration]) -> Vec<String> {
     if tool.is_code() {
         return notes_of_programs(tool, programs, converted);
     }
@@ -240,8 +244,12 @@ fn notes(tool: MigrationTool, programs: &TakenDown, converted: &[Migration]) -> 
     notes
 }
 
-/// What is worth knowing of programs whose statements were taken down.
-fn notes_of_programs(tool: MigrationTool, programs: &TakenDown, converted: &[Migration]) -> Vec<String> {
+/// What is worth knowing of programs whose statements were logged.
+fn notes_of_programs(
+    tool: MigrationTool,
+    programs: &LoggedMigrations,
+    converted: &[Migration],
+) -> Vec<String> {
     let mut notes = vec![format!(
         "each migration is what {tool} ran in an empty database; there are no down scripts: trueup restore takes a database back"
     )];

@@ -25,8 +25,12 @@ pub fn convert(
     found: &ToolMigrations,
 ) -> Result<Vec<ConvertedFile>, Failure> {
     let revisions: Vec<&str> = found.migrations.iter().map(|migration| migration.revision.as_str()).collect();
-    // The identifier of a program is no number that means something.
-    let versions = if tool.is_code() { (1..).take(revisions.len()).collect() } else { number(&revisions) };
+    // The identifier of a program may begin with digits that mean nothing: `8c1d2e3f`.
+    let are_numbers = revisions.iter().all(|revision| revision.bytes().all(|byte| byte.is_ascii_digit()));
+    let versions = match tool.is_code() && !are_numbers {
+        true => (1..).take(revisions.len()).collect(),
+        false => number(&revisions),
+    };
     let mut files = Vec::new();
     for (migration, version) in found.migrations.iter().zip(versions) {
         let stem = format!("V{version}__{}", migration.name);

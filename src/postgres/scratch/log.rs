@@ -174,6 +174,8 @@ fn begun(line: &str) -> Option<(&str, &str, &str)> {
 fn statement(text: &str) -> Option<String> {
     let sql = match text.strip_prefix("statement: ") {
         Some(sql) => sql,
+        // `execute fetch from name: SQL` goes on with one that was told before.
+        None if text.starts_with("execute fetch from ") => return None,
         None => text.strip_prefix("execute ")?.split_once(": ")?.1,
     };
     Some(sql.trim().trim_end_matches(';').trim_end().to_owned())
@@ -264,6 +266,7 @@ mod tests {
             ("LOG", "statement: ROLLBACK TO SAVEPOINT s1"),
             ("LOG", "execute <unnamed>: INSERT INTO a VALUES ($1, '$2', $2, $3)"),
             ("DETAIL", "parameters: $1 = 'it''s $2 = ''x''', $2 = NULL, $3 = 'two\nlines'"),
+            ("LOG", "execute fetch from S_1/C_2: INSERT INTO a VALUES ($1, '$2', $2, $3)"),
             ("LOG", "statement: COMMIT"),
             ("LOG", "statement: BEGIN"),
             ("LOG", "statement: DROP TABLE a"),

@@ -55,8 +55,8 @@ impl<'s> ToolProgram<'s> {
         Some(Self { settings, tool, code: tool.code()?, count: 1, ran: None })
     }
 
-    /// The same, which takes down what the revisions run.
-    pub(crate) fn taking_down(self) -> Self {
+    /// The same, which keeps what the revisions run.
+    pub(crate) fn logging(self) -> Self {
         Self { ran: Some(Vec::new()), ..self }
     }
 
