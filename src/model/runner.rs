@@ -19,7 +19,7 @@ use crate::postgres::catalog::history_tables::filled_in;
 use crate::postgres::catalog::reader::{CatalogReading, ReadOptions, read};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::connection::{ServerVersion, Session};
-use crate::postgres::scratch::{LoggedStatement, Scratch, ScratchDatabase};
+use crate::postgres::scratch::{Scratch, ScratchDatabase};
 use crate::postgres::sql::{
     ChosenHistory, Statement, identifier, literal, newer_setting, set_meaning, split,
 };
@@ -80,6 +80,11 @@ impl<'s> Runner<'s> {
         if self.keeps_search_path { self.keep_search_path().await } else { Ok(()) }
     }
 
+    /// Whether a state of the database can be kept, or restored: on a given server it would bring roles of another one.
+    pub(super) fn keeps_states(&self) -> bool {
+        self.scratch.bin_dir().is_some()
+    }
+
     /// The server's version.
     pub(super) fn server(&self) -> ServerVersion {
         self.scratch.version()
@@ -109,7 +114,7 @@ impl<'s> Runner<'s> {
     }
 
     /// What was logged since, and committed.
-    pub(super) fn statements_since(&self, from: u64) -> Result<Vec<LoggedStatement>> {
+    pub(super) fn statements_since(&self, from: u64) -> Result<Vec<String>> {
         Ok(self.scratch.statements_since(from)?)
     }
 

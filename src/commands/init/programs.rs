@@ -5,7 +5,6 @@ use std::path::Path;
 
 use crate::migrations::script::cannot_run_in_transaction;
 use crate::migrations::tools::{MigrationTool, ToolMigration, ToolMigrations};
-use crate::postgres::catalog::history_tables;
 use crate::postgres::sql::{Statement, split};
 use crate::workflow::other_tool::steps::RanRevision;
 
@@ -43,7 +42,7 @@ impl LoggedMigrations {
         let mut taken = Self::default();
         for (place, RanRevision { revision, statements }) in ran.iter().enumerate() {
             let mut up = String::new();
-            for text in statements.iter().map(|statement| statement.text.as_str()) {
+            for text in statements {
                 let Ok(statements) = split(text) else {
                     // COPY FROM STDIN, whose rows only the program had.
                     taken.computing.insert(place);
@@ -94,7 +93,9 @@ fn fate(tool: MigrationTool, statement: &Statement<'_>) -> Fate {
         |name: &String| matches!(name.as_str(), "django_content_type" | "auth_permission" | "django_site");
     let is_kept_by_tool = tool == MigrationTool::Django && names.iter().any(is_of_django);
     // What the tool keeps its history in.
-    let is_history = |name: &String| name == tool.history().table || history_tables::is_of_a_tool(name);
+    let is_history = |name: &String| {
+        name == tool.history().table || tool == MigrationTool::Rails && name == "ar_internal_metadata"
+    };
     if names.iter().take(8).any(is_history) {
         return Fate::Dropped;
     }
@@ -142,12 +143,10 @@ fn is_harmless(names: &[String]) -> bool {
 mod tests {
     use super::*;
     use crate::migrations::tools::ListedRevision;
-    use crate::postgres::scratch::LoggedStatement;
 
     #[test]
     fn rows_that_only_the_program_had_are_told() {
-        let statement = |text: &str| LoggedStatement { text: text.to_owned(), in_transaction: true };
-        let statements = vec![statement("CREATE TABLE a (id int)"), statement("COPY a FROM STDIN")];
+        let statements = ["CREATE TABLE a (id int)", "COPY a FROM STDIN"].map(str::to_owned).to_vec();
         let ran = RanRevision { revision: ListedRevision::default(), statements };
         let taken = LoggedMigrations::of(MigrationTool::Alembic, Path::new("."), &[ran]);
         assert_eq!(taken.found.migrations[0].up, "CREATE TABLE a (id int);\n");
@@ -156,15 +155,20 @@ mod tests {
 
     #[test]
     fn what_stays_is_what_the_migration_did() {
-        let fate = |text: &str| {
+        let of = |tool, text: &str| {
             let statements = split(text).unwrap();
-            super::fate(MigrationTool::Alembic, &statements[0])
+            super::fate(tool, &statements[0])
         };
+        let metadata = "INSERT INTO \"ar_internal_metadata\" (key) VALUES ('environment')";
+        assert_eq!(of(MigrationTool::Rails, metadata), Fate::Dropped);
+        let fate = |text| of(MigrationTool::Alembic, text);
         for (text, expected) in [
             ("CREATE TABLE users (id int)", Fate::Kept),
             ("CREATE TABLE alembic_version (version_num text)", Fate::Dropped),
             ("UPDATE alembic_version SET version_num = 'b'", Fate::Dropped),
-            ("INSERT INTO \"ar_internal_metadata\" (key) VALUES ('environment')", Fate::Dropped),
+            // sqitch has tables of these names.
+            ("INSERT INTO events VALUES (1)", Fate::ChangesRows),
+            ("ALTER TABLE tasks ADD COLUMN tags text[]", Fate::Kept),
             ("UPDATE users SET id = 1", Fate::ChangesRows),
             ("WITH gone AS (DELETE FROM users RETURNING id) SELECT * FROM gone", Fate::ChangesRows),
             ("SELECT id FROM users", Fate::Computed),

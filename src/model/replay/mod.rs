@@ -27,7 +27,7 @@ use crate::migrations::Migration;
 use crate::migrations::script::{Examination, ExaminedStatement, border_advice};
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Catalog, Object};
-use crate::postgres::connection::{ServerVersion, sqlstate};
+use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::Statement;
 use recorder::{Steps, record_all};
 use saved::SavedStates;
@@ -62,16 +62,17 @@ impl Keeping<'_> {
     /// restored.
     fn states(
         self,
-        server: ServerVersion,
+        runner: &Runner<'_>,
         options: &ReadOptions,
         others: &str,
         steps: impl Iterator<Item = String>,
         any: bool,
     ) -> Option<SavedStates> {
         let Self { directory, settings, default_privileges } = self;
-        let directory = directory.filter(|_| settings.assume_extensions.is_empty())?;
+        let usable = settings.assume_extensions.is_empty() && runner.keeps_states();
+        let directory = directory.filter(|_| usable)?;
         let head = Head {
-            server,
+            server: runner.server(),
             declared_by: DeclaredBy::Migrations,
             options: options.clone(),
             settings: settings.clone(),
@@ -114,7 +115,7 @@ pub(super) async fn replay(
         let MigrationScript { path, migration, .. } = script;
         format!("{:?} {:?}", Input::new(*path, &migration.sql), migration.revision)
     });
-    let states = keeping.states(runner.server(), options, "", steps, false);
+    let states = keeping.states(runner, options, "", steps, false);
     let history = keeping.settings.tool.map(|tool| tool.history().create);
     let mut scripts = Scripts { scripts, history, known: refused.len(), refused };
     record_all(runner, &mut scripts, options, states.as_ref(), progress).await

@@ -17,7 +17,6 @@ use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::{ListedRevision, MigrationTool, ToolRevision};
 use crate::postgres::catalog::Kind;
 use crate::postgres::catalog::reader::ReadOptions;
-use crate::postgres::scratch::LoggedStatement;
 
 /// What the tool does meanwhile.
 pub type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
@@ -35,7 +34,7 @@ pub trait ToolSteps {
         false
     }
     /// Takes the statements that a revision has run and committed.
-    fn ran(&mut self, _: &ListedRevision, _: Vec<LoggedStatement>) {}
+    fn ran(&mut self, _: &ListedRevision, _: Vec<String>) {}
     /// Applies a revision, all of whose parents are applied.
     fn apply<'a>(&'a mut self, url: &'a str, revision: &'a ListedRevision) -> Running<'a, StepOutcome>;
     /// Whether the same step can be tried once more, after it has not applied its revision, because it ran one of the `done`
@@ -137,7 +136,7 @@ fn states(
     let others = files.values().filter(|file| !file.text.trim().is_empty());
     let others: Vec<Input> = others.map(|file| Input::new(&file.path, &file.text)).collect();
     let others = format!("{}\n{others:?}", steps.settings());
-    keeping.states(runner.server(), options, &others, steps_of.into_iter(), true)
+    keeping.states(runner, options, &others, steps_of.into_iter(), true)
 }
 
 /// The revisions, which the tool runs.

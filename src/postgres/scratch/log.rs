@@ -1,6 +1,6 @@
 //! The statements that a scratch server has run, from its log: what a program did in a database.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 
@@ -8,15 +8,6 @@ use anyhow::Result;
 
 use super::{Host, Scratch, ScratchDatabase};
 use crate::postgres::sql::{Part, Statement, identifier, literal, split};
-
-/// A statement that was committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoggedStatement {
-    /// Its text, with the values of its parameters as constants.
-    pub text: String,
-    /// Whether it was part of a transaction that other statements opened and ended.
-    pub in_transaction: bool,
-}
 
 impl Scratch {
     /// Lets the sessions that connect to a database from now on log their statements. `false` on a given server, whose log
@@ -41,11 +32,12 @@ impl Scratch {
         }
     }
 
-    /// The statements that were logged since and committed, in the order of the commits.
+    /// The statements that were logged since and committed, in the order of the commits, with the values of their parameters
+    /// as constants.
     ///
     /// # Errors
     /// The log cannot be read.
-    pub fn statements_since(&self, from: u64) -> io::Result<Vec<LoggedStatement>> {
+    pub fn statements_since(&self, from: u64) -> io::Result<Vec<String>> {
         let Host::Local(server) = &self.host else { return Ok(Vec::new()) };
         let mut log = File::open(server.log())?;
         log.seek(SeekFrom::Start(from))?;
@@ -59,23 +51,32 @@ impl Scratch {
 #[derive(Debug, Default)]
 struct LoggedSession {
     /// The statements of the open transaction; `None` when there is none.
-    open: Option<Vec<LoggedStatement>>,
+    open: Option<Vec<String>>,
+    /// How many of them there were before the last message.
+    before: usize,
     /// Where savepoints of it are, by name.
     savepoints: Vec<(String, usize)>,
-    /// A statement outside of a transaction, which is committed unless an error comes next.
-    alone: Option<LoggedStatement>,
+    /// The statements of the last message, outside of a transaction: they are committed unless an error comes next.
+    alone: Vec<String>,
 }
 
-fn committed(log: &str) -> Vec<LoggedStatement> {
-    let mut sessions: HashMap<&str, LoggedSession> = HashMap::new();
+fn committed(log: &str) -> Vec<String> {
+    let mut sessions: BTreeMap<&str, LoggedSession> = BTreeMap::new();
     let mut committed = Vec::new();
     for Entry { session, kind, text } in entries(log) {
         let session = sessions.entry(session).or_default();
         match kind {
             "LOG" => {
-                committed.extend(session.alone.take());
-                if let Some(text) = statement(&text) {
-                    session.take(text, &mut committed);
+                committed.append(&mut session.alone);
+                session.before = session.open.as_ref().map_or(0, Vec::len);
+                if let Some(sql) = statement(&text) {
+                    // One message may have several. COPY FROM STDIN cannot be told apart from its rows, and is one.
+                    match split(&sql) {
+                        Ok(statements) => {
+                            statements.iter().for_each(|one| session.take(one.text, &mut committed));
+                        }
+                        Err(_) => session.take(&sql, &mut committed),
+                    }
                 }
             }
             // Values come after the statement.
@@ -84,16 +85,19 @@ fn committed(log: &str) -> Vec<LoggedStatement> {
             _ => {}
         }
     }
-    committed.extend(sessions.into_values().filter_map(|session| session.alone));
+    committed.extend(sessions.into_values().flat_map(|session| session.alone));
     committed
 }
 
 impl LoggedSession {
-    fn take(&mut self, text: String, committed: &mut Vec<LoggedStatement>) {
-        let words = first_words(&text);
+    fn take(&mut self, text: &str, committed: &mut Vec<String>) {
+        let words = first_words(text);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match (&words[..], &mut self.open) {
-            (["begin", ..] | ["start", "transaction", ..], open) => *open = Some(Vec::new()),
+            (["begin", ..] | ["start", "transaction", ..], open) => {
+                committed.append(&mut self.alone);
+                *open = Some(Vec::new());
+            }
             (["commit" | "end", ..], open) => {
                 committed.extend(open.take().into_iter().flatten());
                 self.savepoints.clear();
@@ -109,15 +113,8 @@ impl LoggedSession {
             }
             (["savepoint", name, ..], Some(open)) => self.savepoints.push(((*name).to_owned(), open.len())),
             (["release", ..], _) => {}
-            (_, Some(open)) => open.push(LoggedStatement { text, in_transaction: true }),
-            (_, None) => self.alone = Some(LoggedStatement { text, in_transaction: false }),
-        }
-    }
-
-    fn last(&mut self) -> Option<&mut LoggedStatement> {
-        match &mut self.open {
-            Some(open) => open.last_mut(),
-            None => self.alone.as_mut(),
+            (_, Some(open)) => open.push(text.to_owned()),
+            (_, None) => self.alone.push(text.to_owned()),
         }
     }
 
@@ -127,16 +124,20 @@ impl LoggedSession {
         else {
             return;
         };
-        if let Some(last) = self.last() {
-            last.text = with_parameters(&last.text, &parameters(values));
+        let last = match &mut self.open {
+            Some(open) => open.last_mut(),
+            None => self.alone.last_mut(),
+        };
+        if let Some(last) = last {
+            *last = with_parameters(last, &parameters(values));
         }
     }
 
-    /// The last statement was refused.
+    /// The server has refused the last message.
     fn fails(&mut self) {
-        self.alone = None;
+        self.alone.clear();
         if let Some(open) = &mut self.open {
-            open.pop();
+            open.truncate(self.before);
         }
     }
 }
@@ -240,11 +241,6 @@ fn with_parameters(text: &str, values: &[Option<String>]) -> String {
 mod tests {
     use super::*;
 
-    fn texts(log: &str) -> Vec<(String, bool)> {
-        let pairs = committed(log).into_iter().map(|statement| (statement.text, statement.in_transaction));
-        pairs.collect()
-    }
-
     fn logged(lines: &[(&str, &str)]) -> String {
         let line = |(kind, text): &(&str, &str)| {
             format!("2026-01-02 03:04:05.678 UTC [12] {kind}:  {}\n", text.replace('\n', "\n\t"))
@@ -274,14 +270,19 @@ mod tests {
             ("LOG", "statement: CREATE INDEX CONCURRENTLY ON a (id)"),
             ("LOG", "statement: CREATE INDEX ON missing (id)"),
             ("ERROR", "relation \"missing\" does not exist"),
+            ("LOG", "statement: BEGIN; CREATE TABLE b (); COMMIT; CREATE TABLE c ()"),
+            ("LOG", "statement: CREATE TABLE d (); SELECT missing"),
+            ("ERROR", "column \"missing\" does not exist"),
             ("LOG", "disconnection: session time: 0:00:00.010"),
         ]);
         assert_eq!(
-            texts(&log),
+            committed(&log),
             [
-                ("CREATE TABLE a (\n  id int -- [1] LOG:  no\n)".to_owned(), true),
-                ("INSERT INTO a VALUES ('it''s $2 = ''x''', '$2', NULL, 'two\nlines')".to_owned(), true),
-                ("CREATE INDEX CONCURRENTLY ON a (id)".to_owned(), false),
+                "CREATE TABLE a (\n  id int -- [1] LOG:  no\n)",
+                "INSERT INTO a VALUES ('it''s $2 = ''x''', '$2', NULL, 'two\nlines')",
+                "CREATE INDEX CONCURRENTLY ON a (id)",
+                "CREATE TABLE b ()",
+                "CREATE TABLE c ()",
             ]
         );
     }

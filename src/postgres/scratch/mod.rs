@@ -23,7 +23,6 @@ use anyhow::{Context as _, Result};
 use self::account::Account;
 pub use self::given::left_behind;
 use self::given::{Given, drop_database};
-pub use self::log::LoggedStatement;
 use self::server::{Local, SUPERUSER};
 pub use self::workspace::{in_temporary_place, temporary_places};
 use crate::error::{ErrorCode, Failure};

@@ -15,7 +15,6 @@ use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::{CodeTool, ListedRevision, MigrationTool};
 use crate::model::{Running, StepOutcome, ToolSteps};
 use crate::postgres::connection::Target;
-use crate::postgres::scratch::LoggedStatement;
 use crate::project::{MigrationSettings, Settings};
 use crate::text::{duration, without_passwords};
 
@@ -36,7 +35,7 @@ pub(crate) struct RanRevision {
     /// The revision.
     pub(crate) revision: ListedRevision,
     /// The statements, in the order in which they were committed.
-    pub(crate) statements: Vec<LoggedStatement>,
+    pub(crate) statements: Vec<String>,
 }
 
 /// What it printed.
@@ -143,7 +142,7 @@ impl ToolSteps for ToolProgram<'_> {
         self.ran.is_some()
     }
 
-    fn ran(&mut self, revision: &ListedRevision, statements: Vec<LoggedStatement>) {
+    fn ran(&mut self, revision: &ListedRevision, statements: Vec<String>) {
         self.ran.get_or_insert_default().push(RanRevision { revision: revision.clone(), statements });
     }
 
