@@ -150,6 +150,22 @@ fn all_are_applied_by_one_command() {
     downgrade.exit(4).says("names no command that reverts a migration ([migrations] revert)");
 }
 
+/// One run for each migration: each has to do what it is called for.
+#[test]
+fn a_run_that_applies_nothing_is_no_success_of_the_one_before() {
+    let (project, database) = (own(SETTINGS), support::database());
+    compile(&project).exit(0);
+    let script = fs::read_to_string(project.path().join("migrate")).unwrap();
+    let idle = script.replace("up) echo", "up) [ \"$2\" = 001 ] || exit 0; echo");
+    assert_ne!(idle, script);
+    write(project.path(), &[("migrate", idle)]);
+    project
+        .trueup(["upgrade", "--yes", "--no-backup"], &database)
+        .exit(6)
+        .says("./migrate up 002 ended with 0, and did not do what was shown")
+        .says("applied before that: migration 001 (users); still pending: migration 002 (add email)");
+}
+
 #[test]
 fn what_is_wrong_with_the_tool_is_told_before_anything_is_applied() {
     let (project, other) = (own(SETTINGS), support::database());

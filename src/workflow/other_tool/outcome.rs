@@ -1,5 +1,7 @@
 //! What the tool has done: its history and the schema before and afterwards, beside what it was to do.
 
+use std::collections::HashSet;
+
 use super::child::{Ended, last_lines};
 use super::place;
 use super::work::{ToolCommand, ToolWork};
@@ -24,7 +26,7 @@ pub(super) struct ToolOutcome<'a> {
     ended: &'a Ended,
     /// What has been done, as the tool's history says: applied, or reverted with the newest first.
     pub(super) done: Vec<String>,
-    /// What was to be reverted by now, and is not.
+    /// What was to be done by now, and is not.
     left: Vec<&'a str>,
     /// What has changed in the history beside what was to be done.
     beside: Vec<String>,
@@ -60,7 +62,14 @@ impl<'a> ToolOutcome<'a> {
             same_schema: now.catalog.objects == before.catalog.objects,
         };
         match work.direction {
-            Direction::Up => outcome.done = titles(new),
+            Direction::Up => {
+                // One command may apply less than all, for a reason of its own. One for each has one thing to do.
+                let is_new = |version: i64| new.iter().any(|row| row.version == version);
+                let due = work.steps[..due].iter().filter(|_| work.commands.len() > 1);
+                let left = due.filter(|step| !is_new(step.version));
+                outcome.left = left.map(|step| step.title.as_str()).collect();
+                outcome.done = titles(new);
+            }
             Direction::Down => {
                 let is_gone = |version: i64| gone.iter().any(|row| row.version == version);
                 let due = &work.steps[..due];
@@ -79,7 +88,7 @@ impl<'a> ToolOutcome<'a> {
     pub(super) fn failure(&self) -> Option<Failure> {
         let nothing_done = self.done.is_empty() && self.beside.is_empty() && self.same_schema;
         let is_well = match self.work.direction {
-            Direction::Up => !nothing_done,
+            Direction::Up => !nothing_done && self.left.is_empty(),
             Direction::Down => self.left.is_empty() && self.beside.is_empty(),
         };
         let (tool, shown, said) =
@@ -127,8 +136,11 @@ impl<'a> ToolOutcome<'a> {
             ([], None) => told.push(format!("no migration was {done}")),
             (all, _) => told.push(format!("{done} before that: {}", all.join(", "))),
         }
-        for (what, rows) in [("still applied", self.left.join(", ")), ("beside that", self.beside.join(", "))]
-        {
+        let left = match self.work.direction {
+            Direction::Up => "still pending",
+            Direction::Down => "still applied",
+        };
+        for (what, rows) in [(left, self.left.join(", ")), ("beside that", self.beside.join(", "))] {
             if !rows.is_empty() {
                 told.push(format!("{what}: {rows}"));
             }
@@ -139,6 +151,6 @@ impl<'a> ToolOutcome<'a> {
 
 /// The migrations that are applied in one reading, and not in the other.
 fn only_in<'s>(one: &'s DatabaseSnapshot, other: &DatabaseSnapshot) -> Vec<&'s Applied> {
-    let known: Vec<i64> = other.history.iter().flatten().map(|row| row.version).collect();
+    let known: HashSet<i64> = other.history.iter().flatten().map(|row| row.version).collect();
     one.history.iter().flatten().filter(|row| !known.contains(&row.version)).collect()
 }
