@@ -9,6 +9,7 @@ use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::MigrationTool;
 use crate::migrations::{self, Migration};
 use crate::postgres::sql::{read_file, without_bom};
+use crate::text::hexadecimal;
 
 /// One file, as the lock remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +29,7 @@ impl Input {
 
 /// The SHA-256 of some bytes, in hexadecimal.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hexadecimal).collect()
-}
-
-fn hexadecimal(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble), 16).unwrap_or_default()
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 /// One file of `schema/`.

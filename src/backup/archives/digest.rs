@@ -2,6 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::text::hexadecimal;
+
 /// An unfinished hash.
 #[derive(Debug, Clone, Default)]
 pub(in crate::backup) struct Hasher {
@@ -22,20 +24,11 @@ impl Hasher {
 
     /// The hash in hexadecimal digits.
     pub(in crate::backup) fn finish(self) -> String {
-        hex(&self.sha256.finalize())
+        hexadecimal(&self.sha256.finalize())
     }
 }
 
 /// The hash of a whole text.
 pub(in crate::backup) fn of(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(&Sha256::digest(bytes))
 }

@@ -10,6 +10,7 @@ use smol_str::SmolStr;
 use super::{MigrationTool, ToolMigration, ToolRevision, refuse};
 use crate::error::Failure;
 use crate::postgres::sql::without_bom;
+use crate::text::hexadecimal;
 
 /// A migration as its tool knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,10 +89,6 @@ impl fmt::Display for TakenOver {
         }
         f.write_str(&shlex::try_join(words).unwrap_or_default())
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Flyway's checksum: the CRC-32 of the lines without their ends, as a number with a sign (`ChecksumCalculator`).

@@ -18,6 +18,7 @@ use crate::error::Exit;
 use crate::findings::{Finding, LOCK_FILE, Location};
 use crate::output::report::{Envelope, Report};
 use crate::output::view::{Block, View};
+use crate::text::hexadecimal;
 
 /// What formats that list findings are written from.
 pub(super) struct Findings<'r> {
@@ -99,7 +100,7 @@ impl<'r> Findings<'r> {
                 hash.update([0]);
                 hash.update(count.to_string());
             }
-            hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+            hexadecimal(&hash.finalize()[..16])
         };
         self.findings.iter().map(fingerprint).collect()
     }

@@ -17,6 +17,7 @@ use super::sweep;
 use super::template::Template;
 use super::workspace::{Home, Workspace};
 use crate::error::{ErrorCode, Failure};
+use crate::text::hexadecimal;
 
 /// The superuser of local servers.
 pub(super) const SUPERUSER: &str = "trueup_scratch";
@@ -86,8 +87,7 @@ impl Loopback {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut bytes = [0; 24];
         File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        let password = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { port, password })
+        Ok(Self { port, password: hexadecimal(&bytes) })
     }
 }
 
