@@ -125,6 +125,17 @@ fn only_what_is_new_is_replayed_and_the_lock_is_the_same() {
     compile(&project, cache, &[]).lacks("replayed");
 }
 
+/// A state names the owner's role of the server that it is of.
+#[test]
+fn no_state_is_restored_on_a_given_server() {
+    let (project, cache) = (project(&[("migrations/V1__base.sql", BASE)]), tempfile::tempdir().unwrap());
+    compile(&project, cache.path(), &[]).lacks("replayed");
+    compile(&project, cache.path(), &[]).stdout_contains("(0 replayed)");
+    let server = support::database();
+    compile(&project, cache.path(), &["--scratch-url", server.url()]).lacks("replayed");
+    assert_eq!(states(cache.path()).len(), 1);
+}
+
 /// A migration that is written next is often wrong at first: nothing but it is replayed.
 #[test]
 fn the_state_before_the_last_migration_is_kept_too() {
