@@ -19,6 +19,7 @@ mod compile;
 mod connect;
 mod examples;
 mod faults;
+mod footprints;
 mod formats;
 mod incidents;
 mod init;

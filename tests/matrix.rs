@@ -13,6 +13,8 @@
 #[allow(dead_code, reason = "`tests/cases.rs` uses the rest")]
 mod corpus;
 #[allow(dead_code, reason = "the tests of `tests/it.rs` use all of it")]
+mod footprints;
+#[allow(dead_code, reason = "the tests of `tests/it.rs` use all of it")]
 mod restore {
     pub(crate) mod kinds;
     mod site;
@@ -94,6 +96,17 @@ fn comes_back(major: u32) {
     );
 }
 
+/// The locks, readings and rewritings of statements.
+fn footprints_are_the_same(major: u32) {
+    // Brief: the oldest and the newest.
+    if std::env::var("TRUEUP_MATRIX").as_deref() == Ok("brief") && !matches!(major, 14 | 18) {
+        return;
+    }
+    if std::env::var_os("CASE").is_none() {
+        footprints::are_as_expected(&support::server_of(Some(major)));
+    }
+}
+
 macro_rules! restored {
     ($($name:ident: $major:literal,)*) => {
         $(
@@ -111,4 +124,22 @@ restored! {
     restored_on_16: 16,
     restored_on_17: 17,
     restored_on_18: 18,
+}
+
+macro_rules! footprints {
+    ($($name:ident: $major:literal,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                footprints_are_the_same($major);
+            }
+        )*
+    };
+}
+
+footprints! {
+    footprints_on_14: 14,
+    footprints_on_16: 16,
+    footprints_on_17: 17,
+    footprints_on_18: 18,
 }

@@ -7,6 +7,7 @@ pub mod declare;
 mod default_privileges;
 pub mod diagnosis;
 pub mod diff;
+mod footprint;
 mod inputs;
 mod load;
 mod locate;
@@ -21,6 +22,7 @@ mod runner;
 mod server_error;
 
 pub use compile::{Compilation, CompiledProject, compile, unreadable_bodies};
+pub use footprint::Footprint;
 pub use inputs::{Input, SchemaFile, Sources};
 pub use load::UnreadableBody;
 pub use locate::Declarations;

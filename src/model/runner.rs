@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use super::assume::{Assumed, Spelling};
 use super::default_privileges::DefaultPrivileges;
+use super::footprint::FootprintWatch;
 use super::lock::CompiledSettings;
 use super::outcome::StatementOutcome;
 use super::recognise::{Class, Extension, classify};
@@ -307,11 +308,16 @@ impl<'s> Runner<'s> {
         self.session.execute(format!("SELECT pg_catalog.set_config('search_path', {path}, false)")).await
     }
 
-    /// Opens a transaction, which [`Runner::commit`] or [`Runner::reset`] ends.
-    pub(super) async fn begin(&mut self) -> Result<()> {
-        self.session.execute("BEGIN").await?;
+    /// Opens a transaction, which [`Runner::commit`] or [`Runner::reset`] ends, and watches it where that is asked for.
+    pub(super) async fn begin(&mut self, watched: bool) -> Result<Option<FootprintWatch>> {
+        let watch = if watched {
+            Some(FootprintWatch::begin(&mut self.session).await?)
+        } else {
+            self.session.execute("BEGIN").await?;
+            None
+        };
         self.in_transaction = true;
-        Ok(())
+        Ok(watch)
     }
 
     /// Commits. A deferred constraint may refuse it.

@@ -4,6 +4,7 @@
 pub mod catalog;
 pub mod connection;
 pub mod ddl;
+pub mod lock_mode;
 pub mod programs;
 pub mod scratch;
 pub mod sql;

@@ -380,6 +380,7 @@ fn recorded_state(
                     dependencies: Vec::new(),
                     file: None,
                     contract: false,
+                    footprints: Vec::new(),
                     effects,
                 }),
                 Err(why) => notes.push(format!(

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use smol_str::SmolStr;
 
-use crate::changes::plan::{Direction, EditorSession, LockMode, MigrationPlan, PlanStop, Relations, Step};
+use crate::changes::plan::{Direction, EditorSession, MigrationPlan, PlanStop, Relations, Step};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration, ToolLedger};
 use crate::model::{CompiledMigration, Effect};
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::Session;
+use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::{QualifiedTable, identifier};
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot, KeptTable};

@@ -1,5 +1,6 @@
 //! Compiling projects on a real server: what the lock says about them, and what is said about wrong ones.
 
+mod footprints;
 mod order;
 mod states;
 

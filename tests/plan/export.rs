@@ -58,6 +58,7 @@ fn project() -> Project {
         dependencies: Vec::new(),
         file: None,
         contract: migration.directives.contract,
+        footprints: Vec::new(),
         effects: Vec::new(),
     });
     let settings = CompiledSettings {

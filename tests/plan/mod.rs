@@ -2,5 +2,5 @@
 //! for a query editor.
 
 mod export;
-mod locks;
+pub(crate) mod locks;
 mod outside;

@@ -6,7 +6,7 @@ use trueup::changes::plan::Script;
 use trueup::error::Exit;
 use trueup::migrations::Directives;
 
-use super::locks::{INSIDE, SETUP};
+use crate::footprints::{INSIDE, SETUP};
 use crate::support;
 
 const OUTSIDE: &[&str] = &[

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::changes::plan::{Direction, LockMode, Step, is_satisfied};
+use crate::changes::plan::{Direction, Step, is_satisfied};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::{Ledger, Migration};
 use crate::model::diff;
@@ -28,6 +28,7 @@ use crate::model::{Effect, Lock, effects_to_text};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, ReadOptions};
 use crate::postgres::connection::{ServerVersion, Session};
+use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::literal;
 use crate::writer::{Event, Next, PreparedStatement, StepLimits, WantedLock, Watch, Work, WriteSession};
 

@@ -30,6 +30,7 @@ use crate::migrations::history::Applied;
 use crate::migrations::{Directives, Left};
 use crate::model::{CompiledMigration, Effect};
 use crate::postgres::catalog::ObjectId;
+use crate::postgres::lock_mode::LockMode;
 
 pub use adopt::{Adoption, LiveDatabase};
 pub use affected::Affected;
@@ -38,7 +39,7 @@ pub use evidence::already_applied::is_satisfied;
 pub use evidence::applied_evidence::Evidence;
 pub use export::EditorSession;
 use left::is_left_on_purpose;
-pub use locks::{ExpectedLock, LockMode, LockTarget, Relations, expected_locks};
+pub use locks::{ExpectedLock, LockTarget, Relations, expected_locks};
 pub use resolve::{Resolution, ResolveCase, Resolved};
 pub use reversal::Reversal;
 pub use script::{PlannedStatement, Script};

@@ -66,6 +66,7 @@ pub(super) fn lock_of(samples: &[SampleMigration]) -> (Lock, Vec<Migration>) {
         dependencies: Vec::new(),
         file: None,
         contract: file.directives.contract,
+        footprints: Vec::new(),
         effects: sample.effects.clone(),
     });
     let head = Head {

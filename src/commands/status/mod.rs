@@ -150,6 +150,7 @@ fn history(
             dependencies: Vec::new(),
             file: None,
             contract: migration.directives.contract,
+            footprints: Vec::new(),
             effects: Vec::new(),
         })
         .collect();

@@ -3,6 +3,7 @@
 //! The file is JSON Lines with one object of the catalog in each line, so that a review can read its diff. This
 //! module has the types and their operations; `read` and `write` convert the text.
 
+mod footprints;
 mod head;
 mod read;
 mod write;
@@ -15,6 +16,7 @@ use smol_str::SmolStr;
 
 use crate::migrations::tools::ToolRevision;
 use crate::migrations::{Directives, Migration, MigrationId};
+use crate::model::Footprint;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 pub use head::{CompiledSettings, DeclaredBy, Head};
@@ -22,7 +24,7 @@ pub use read::{LockFile, effects_from_text};
 pub use write::effects_to_text;
 
 /// The format that this version of trueup writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The name of the lock file in a project directory.
 pub const FILE_NAME: &str = crate::findings::LOCK_FILE;
@@ -57,6 +59,8 @@ pub struct CompiledMigration {
     pub file: Option<String>,
     /// Whether it is marked `-- trueup: contract`.
     pub contract: bool,
+    /// What its statements do to relations that were there before it, where that was measured.
+    pub footprints: Vec<Footprint>,
     /// Renames first, by level (see [`Effect::Renamed`]), then the others by name.
     pub effects: Vec<Effect>,
 }

@@ -15,7 +15,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use smol_str::SmolStr;
 
-use super::{CompiledMigration, CompiledSettings, DeclaredBy, Effect, FORMAT, Head, Lock};
+use super::{CompiledMigration, CompiledSettings, DeclaredBy, Effect, FORMAT, Head, Lock, footprints};
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::{MigrationTool, ToolRevision};
 use crate::model::Input;
@@ -148,6 +148,7 @@ pub fn effects_from_text(text: &str) -> Result<Vec<Effect>, String> {
         dependencies: Vec::new(),
         file: None,
         contract: false,
+        footprints: Vec::new(),
         effects: Vec::new(),
     };
     let mut reader = Reader { migrations: vec![of], ..Reader::default() };
@@ -242,14 +243,22 @@ impl Reader {
                     dependencies,
                     file,
                     contract,
+                    footprints: Vec::new(),
                     effects: Vec::new(),
                 });
                 Ok(())
             }
-            "end" => self.end(line),
-            _ if !self.migrations.is_empty() => {
-                Err(format!("expected created, changed, renamed, dropped, migration or end, found `{key}`"))
+            footprints::KEY => {
+                let footprint = footprints::read(line)?;
+                let migration =
+                    self.migrations.last_mut().ok_or("expected a migration before its statements")?;
+                migration.footprints.push(footprint);
+                Ok(())
             }
+            "end" => self.end(line),
+            _ if !self.migrations.is_empty() => Err(format!(
+                "expected statement, created, changed, renamed, dropped, migration or end, found `{key}`"
+            )),
             "input" => {
                 let input: InputLine = parse(line)?;
                 let head = self.head.as_mut().ok_or("expected inputs right after the header")?;
@@ -279,7 +288,7 @@ impl Reader {
 
     fn header(&mut self, line: &str) -> Result<(), String> {
         let format: FormatLine = parse(line)
-            .map_err(|_| "expected the header of a lock file, `{\"trueup.lock\":1,...}`".to_owned())?;
+            .map_err(|_| "expected the header of a lock file, `{\"trueup.lock\":2,...}`".to_owned())?;
         if format.format > FORMAT {
             return Err(format!(
                 "format {}, written by a newer trueup; this one reads format {FORMAT}: update it",
@@ -287,7 +296,10 @@ impl Reader {
             ));
         }
         if format.format != FORMAT {
-            return Err(format!("expected format {FORMAT}, found {}", format.format));
+            return Err(format!(
+                "format {}, written by an older trueup; this one reads format {FORMAT}",
+                format.format
+            ));
         }
         let header: Header = parse(line)?;
         let server = version(&header.server)?;
@@ -389,7 +401,7 @@ fn inner<'l>(line: &'l str, key: &str, end: &str) -> Result<&'l str, String> {
 }
 
 /// What serde_json says, without its own count of lines.
-fn parse<'l, T: Deserialize<'l>>(line: &'l str) -> Result<T, String> {
+pub(super) fn parse<'l, T: Deserialize<'l>>(line: &'l str) -> Result<T, String> {
     serde_json::from_str(line).map_err(|error| {
         let text = error.to_string();
         let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use smol_str::SmolStr;
 
-use super::{CompiledMigration, DeclaredBy, Effect, FORMAT, Lock};
+use super::{CompiledMigration, DeclaredBy, Effect, FORMAT, Lock, footprints};
 use crate::error::{Exit, Failure};
 use crate::plain_file;
 use crate::postgres::catalog::{Object, ObjectId};
@@ -103,6 +103,7 @@ fn put_migration(text: &mut String, migration: &CompiledMigration) {
         pair(text, "file", file);
     }
     let _ = writeln!(text, r#","contract":{}}}"#, migration.contract);
+    migration.footprints.iter().for_each(|footprint| footprints::write(text, footprint));
     put_effects(text, &migration.effects);
 }
 

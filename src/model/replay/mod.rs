@@ -16,6 +16,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::default_privileges::DefaultPrivileges;
+use super::footprint::{Footprint, FootprintWatch, is_relation};
 use super::inputs::Input;
 use super::lock::{CompiledMigration, CompiledSettings, DeclaredBy, Head};
 use super::progress::CompileProgress;
@@ -25,7 +26,7 @@ use super::server_error::StatementError;
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::Migration;
 use crate::migrations::script::{Examination, ExaminedStatement, border_advice};
-use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::catalog::reader::{CatalogReading, ReadOptions};
 use crate::postgres::catalog::{Catalog, Object};
 use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::Statement;
@@ -149,14 +150,21 @@ impl Steps for Scripts<'_, '_> {
         }
     }
 
-    async fn run(&mut self, runner: &mut Runner<'_>, index: usize) -> Result<bool> {
+    async fn run(
+        &mut self,
+        runner: &mut Runner<'_>,
+        index: usize,
+        before: &CatalogReading,
+    ) -> Result<Option<Vec<Footprint>>> {
         let script = &self.scripts[index];
-        if script.examined.whole {
-            run(runner, script, |failure| self.refused.push((index, failure))).await?;
-            runner.reset().await?;
-        }
         // What comes after one that is not whole may need it; its own faults are told.
-        Ok(script.examined.whole)
+        if !script.examined.whole {
+            return Ok(None);
+        }
+        let mut watched = Watched::of(before);
+        run(runner, script, &mut watched, |failure| self.refused.push((index, failure))).await?;
+        runner.reset().await?;
+        Ok(Some(watched.footprints))
     }
 
     fn migration(&self, index: usize) -> CompiledMigration {
@@ -169,8 +177,31 @@ impl Steps for Scripts<'_, '_> {
             dependencies: Vec::new(),
             file: None,
             contract: migration.directives.contract,
+            footprints: Vec::new(),
             effects: Vec::new(),
         }
+    }
+}
+
+/// What the transactions of one migration have done to the relations that were there before it.
+struct Watched<'r> {
+    before: &'r CatalogReading,
+    footprints: Vec<Footprint>,
+}
+
+impl<'r> Watched<'r> {
+    fn of(before: &'r CatalogReading) -> Self {
+        Self { before, footprints: Vec::new() }
+    }
+
+    /// Whether there is anything to watch.
+    fn anything(&self) -> bool {
+        self.before.catalog.objects.iter().any(|object| is_relation(object.id.kind))
+    }
+
+    /// A transaction is committed.
+    fn committed(&mut self, watch: Option<FootprintWatch>) {
+        self.footprints.extend(watch.into_iter().flat_map(|watch| watch.footprints(self.before)));
     }
 }
 
@@ -179,6 +210,7 @@ impl Steps for Scripts<'_, '_> {
 async fn run(
     runner: &mut Runner<'_>,
     script: &MigrationScript<'_>,
+    watched: &mut Watched<'_>,
     refuse: impl FnOnce(Failure),
 ) -> Result<()> {
     let MigrationScript { path, migration, examined } = script;
@@ -189,9 +221,9 @@ async fn run(
         return one_by_one(runner, path, &statements).await;
     }
     if migration.directives.no_transaction {
-        return each_alone(runner, path, &examined.statements).await;
+        return each_alone(runner, path, &examined.statements, watched).await;
     }
-    let Some((index, error)) = transaction(runner, path, &statements).await? else { return Ok(()) };
+    let Some((index, error)) = transaction(runner, path, &statements, watched).await? else { return Ok(()) };
     let failure = error.in_statement(path, &statements[index]);
     let Some(advice) = border_advice(&error.code, error.is_in_code()) else {
         return Err(failure.code(ErrorCode::MIGRATIONS_INVALID).into());
@@ -236,12 +268,13 @@ async fn transaction(
     runner: &mut Runner<'_>,
     path: &str,
     statements: &[Statement<'_>],
+    watched: &mut Watched<'_>,
 ) -> Result<Option<(usize, StatementError)>> {
     let assumed = runner.assumed.clone();
     let mut roles = 0;
     loop {
         runner.reset().await?;
-        let Some((index, error)) = attempt(runner, path, statements).await? else { return Ok(None) };
+        let Some((index, error)) = attempt(runner, path, statements, watched).await? else { return Ok(None) };
         // The stand-ins of the transaction are gone with it.
         runner.assumed = assumed.clone();
         // It starts again at the first statement: a savepoint before every statement would cost the server
@@ -257,24 +290,37 @@ async fn attempt(
     runner: &mut Runner<'_>,
     path: &str,
     statements: &[Statement<'_>],
+    watched: &mut Watched<'_>,
 ) -> Result<Option<(usize, StatementError)>> {
-    runner.begin().await?;
+    let mut watch = runner.begin(watched.anything()).await?;
     for (index, statement) in statements.iter().enumerate() {
         if let Some(error) = runner.run_assuming(path, statement).await? {
             return Ok(Some((index, error)));
         }
+        if let Some(watch) = &mut watch {
+            watch.look(&mut runner.session, statement).await?;
+        }
     }
     let last = statements.len().saturating_sub(1);
-    Ok(runner.commit().await?.refusal().map(|error| (last, error)))
+    let refused = runner.commit().await?.refusal();
+    if refused.is_none() {
+        watched.committed(watch);
+    }
+    Ok(refused.map(|error| (last, error)))
 }
 
 /// Runs the statements of a migration marked `no-transaction`: nothing of one but what it commits is there for the next.
-async fn each_alone(runner: &mut Runner<'_>, path: &str, statements: &[ExaminedStatement<'_>]) -> Result<()> {
+async fn each_alone(
+    runner: &mut Runner<'_>,
+    path: &str,
+    statements: &[ExaminedStatement<'_>],
+    watched: &mut Watched<'_>,
+) -> Result<()> {
     for ExaminedStatement { statement, outside, .. } in statements {
         let alone = std::slice::from_ref(statement);
         if outside.is_some() {
             one_by_one(runner, path, alone).await?;
-        } else if let Some((_, error)) = transaction(runner, path, alone).await? {
+        } else if let Some((_, error)) = transaction(runner, path, alone, watched).await? {
             return Err(error.in_statement(path, statement).code(ErrorCode::MIGRATIONS_INVALID).into());
         }
     }

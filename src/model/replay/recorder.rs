@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::super::footprint::Footprint;
 use super::super::lock::{CompiledMigration, Effect, Lock};
 use super::super::progress::CompileProgress;
 use super::super::runner::Runner;
@@ -26,14 +27,21 @@ struct Recorder<'s> {
     states: Option<&'s SavedStates>,
     options: ReadOptions,
     initial: Vec<Arc<Object>>,
-    /// The effects of the migrations that are recorded.
-    effects: Vec<Option<Vec<Effect>>>,
+    /// What is known of the migrations that are recorded.
+    recorded: Vec<Option<Recorded>>,
     before: CatalogReading,
     reload: Reload,
     replayed: usize,
     started: Instant,
     /// Since when nothing was kept.
     since: Instant,
+}
+
+/// What one migration does.
+#[derive(Clone)]
+struct Recorded {
+    footprints: Vec<Footprint>,
+    effects: Vec<Effect>,
 }
 
 /// Migrations that can be run one after the other.
@@ -44,8 +52,14 @@ pub(super) trait Steps {
     fn path(&self, index: usize) -> &str;
     /// Makes a new database ready for the first.
     async fn prepare(&mut self, runner: &mut Runner<'_>) -> Result<()>;
-    /// Runs one. `false` where neither it nor those after it can be run.
-    async fn run(&mut self, runner: &mut Runner<'_>, index: usize) -> Result<bool>;
+    /// Runs one, and returns what its statements did to the relations that were there `before`. `None` where neither it nor
+    /// those after it can be run.
+    async fn run(
+        &mut self,
+        runner: &mut Runner<'_>,
+        index: usize,
+        before: &CatalogReading,
+    ) -> Result<Option<Vec<Footprint>>>;
     /// One of them without its effects.
     fn migration(&self, index: usize) -> CompiledMigration;
 }
@@ -81,7 +95,7 @@ impl<'s> Recorder<'s> {
             states,
             options: ReadOptions { oids: true, ..options.clone() },
             initial: Vec::new(),
-            effects: vec![None; total],
+            recorded: vec![None; total],
             before: CatalogReading::default(),
             reload: Reload::default(),
             replayed: 0,
@@ -106,7 +120,7 @@ impl<'s> Recorder<'s> {
     ) -> Result<bool> {
         (self.started, self.since) = (Instant::now(), Instant::now());
         let total = steps.total();
-        let new: Vec<usize> = (0..total).filter(|index| self.effects[*index].is_none()).collect();
+        let new: Vec<usize> = (0..total).filter(|index| self.recorded[*index].is_none()).collect();
         for (done, index) in new.iter().copied().enumerate() {
             progress(CompileProgress::Migrations {
                 done: total - new.len() + done,
@@ -114,9 +128,7 @@ impl<'s> Recorder<'s> {
                 path: steps.path(index),
             });
             self.before(runner, steps, done + 1 == new.len()).await?;
-            if !steps.run(runner, index).await? {
-                break;
-            }
+            let Some(footprints) = steps.run(runner, index, &self.before).await? else { break };
             let mut after = runner.read(&self.options).await?;
             if !self.reload.undo(&mut after) {
                 return Ok(false);
@@ -124,11 +136,11 @@ impl<'s> Recorder<'s> {
             share(&self.before.catalog, &mut after.catalog);
             let effects = effects(&self.before, &after);
             // Those that the tool would have run after it must not have had to do with the same objects.
-            let later = self.effects[index..].iter().flatten().flatten();
+            let later = self.recorded[index..].iter().flatten().flat_map(|recorded| &recorded.effects);
             if !are_apart(&effects, later) {
                 return Ok(false);
             }
-            self.effects[index] = Some(effects);
+            self.recorded[index] = Some(Recorded { footprints, effects });
             self.replayed += 1;
             self.before = after;
         }
@@ -146,8 +158,13 @@ impl<'s> Recorder<'s> {
     /// The migrations that are recorded, with their effects.
     fn migrations(&self, steps: &impl Steps) -> Vec<CompiledMigration> {
         let recorded =
-            self.effects.iter().enumerate().filter_map(|(index, effects)| Some((index, effects.clone()?)));
-        recorded.map(|(index, effects)| CompiledMigration { effects, ..steps.migration(index) }).collect()
+            self.recorded.iter().enumerate().filter_map(|(index, recorded)| Some((index, recorded.clone()?)));
+        let migration = |(index, Recorded { footprints, effects })| CompiledMigration {
+            footprints,
+            effects,
+            ..steps.migration(index)
+        };
+        recorded.map(migration).collect()
     }
 
     /// Whether the effects lead to the catalog that is there.
@@ -189,7 +206,8 @@ impl<'s> Recorder<'s> {
                 share(&saved, &mut reading.catalog);
                 self.initial = lock.initial;
                 for (step, migration) in steps.into_iter().zip(lock.migrations) {
-                    self.effects[step] = Some(migration.effects);
+                    let CompiledMigration { footprints, effects, .. } = migration;
+                    self.recorded[step] = Some(Recorded { footprints, effects });
                 }
                 (self.before, self.reload) = (reading, reload);
                 return Ok(true);
@@ -205,7 +223,7 @@ impl<'s> Recorder<'s> {
         runner.reset().await?;
         if let Some(dump) = runner.dump().await? {
             let columns = self.dropped_columns(&runner.tables().await?);
-            let steps = (0..self.effects.len()).filter(|step| self.effects[*step].is_some()).collect();
+            let steps = (0..self.recorded.len()).filter(|step| self.recorded[*step].is_some()).collect();
             states.keep(&SavedState { steps, lock, columns, dump });
         }
         self.since = Instant::now();

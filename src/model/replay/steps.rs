@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use anyhow::Result;
 
+use super::super::footprint::Footprint;
 use super::super::inputs::{Input, SchemaFile};
 use super::super::lock::{CompiledMigration, Effect};
 use super::super::progress::CompileProgress;
@@ -16,7 +17,7 @@ use super::{Keeping, Replayed};
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::{ListedRevision, MigrationTool, ToolRevision};
 use crate::postgres::catalog::Kind;
-use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::catalog::reader::{CatalogReading, ReadOptions};
 
 /// What the tool does meanwhile.
 pub type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
@@ -159,7 +160,13 @@ impl Steps for Revisions<'_> {
         Ok(())
     }
 
-    async fn run(&mut self, runner: &mut Runner<'_>, index: usize) -> Result<bool> {
+    /// What the statements of a program do is not measured: they run in its own session.
+    async fn run(
+        &mut self,
+        runner: &mut Runner<'_>,
+        index: usize,
+        _: &CatalogReading,
+    ) -> Result<Option<Vec<Footprint>>> {
         let (tool, revision) = (self.steps.tool(), &self.revisions[index]);
         let logged = runner.log_end();
         self.apply(runner, revision).await?;
@@ -181,7 +188,7 @@ impl Steps for Revisions<'_> {
         if self.steps.wants_statements() {
             self.steps.ran(revision, runner.statements_since(logged)?);
         }
-        Ok(true)
+        Ok(Some(Vec::new()))
     }
 
     fn migration(&self, index: usize) -> CompiledMigration {
@@ -194,6 +201,7 @@ impl Steps for Revisions<'_> {
             dependencies: revision.dependencies.clone(),
             file: revision.file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             contract: false,
+            footprints: Vec::new(),
             effects: Vec::new(),
         }
     }

@@ -153,6 +153,7 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
             dependencies: Vec::new(),
             file: None,
             contract: false,
+            footprints: Vec::new(),
             effects,
         }
     };

@@ -2,8 +2,9 @@
 //! required by each action"; `AlterTableGetLockLevel`).
 
 use super::create::{publication_tables, references};
-use super::{ExpectedLock, LockMode, LockTarget, one};
+use super::{ExpectedLock, LockTarget, one};
 use crate::migrations::script::{Tokens, WrittenName};
+use crate::postgres::lock_mode::LockMode;
 
 use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
 

@@ -1,7 +1,8 @@
 //! What CREATE locks: the tables that the new object is on, or that it refers to.
 
-use super::{ExpectedLock, LockMode, LockTarget, all, one};
+use super::{ExpectedLock, LockTarget, all, one};
 use crate::migrations::script::Tokens;
+use crate::postgres::lock_mode::LockMode;
 
 pub(super) fn create(mut tokens: Tokens<'_>) -> Vec<ExpectedLock> {
     let replace = tokens.take(&["or", "replace"]);

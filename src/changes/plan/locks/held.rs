@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::{ExpectedLock, LockMode, LockTarget};
+use super::{ExpectedLock, LockTarget};
 use crate::migrations::script::WrittenName;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::postgres::lock_mode::LockMode;
 
 /// The kinds that share the names of relations, as far as they are locked.
 const RELATIONS: [Kind; 5] = [Kind::Table, Kind::View, Kind::MaterializedView, Kind::Sequence, Kind::Index];

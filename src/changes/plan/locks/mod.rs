@@ -10,13 +10,12 @@
 mod alter;
 mod create;
 mod held;
-mod mode;
 
 use crate::migrations::script::{Tokens, WrittenName};
+use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::{Part, Statement};
 
 pub use held::Relations;
-pub use mode::LockMode;
 
 /// A lock that a statement takes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -51,6 +51,11 @@ impl LockMode {
         }
     }
 
+    /// The mode of this [`LockMode::name`].
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.name() == name)
+    }
+
     /// What `pg_locks.mode` calls it: `AccessShareLock`.
     pub fn pg_locks_name(self) -> &'static str {
         match self {

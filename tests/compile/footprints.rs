@@ -1,0 +1,36 @@
+//! What `trueup.lock` says that statements do, held against `pg_locks` of a real server, and against a file.
+
+use std::collections::BTreeMap;
+
+use trueup::postgres::lock_mode::LockMode;
+
+use crate::footprints::{self, INSIDE, footprints, known};
+use crate::plan::locks::Fixture;
+use crate::support;
+
+#[test]
+fn the_locks_are_those_that_the_server_takes() {
+    let fixture = Fixture::new();
+    let server = support::server();
+    let statements = known(&server, INSIDE);
+    let mut wrong = Vec::new();
+    for (sql, footprints) in statements.iter().zip(footprints(&server, &statements)) {
+        let is_relation = |name: &str| fixture.relations.values().any(|relation| relation == name);
+        let locks = footprints.iter().flat_map(|footprint| &footprint.locks);
+        let locks = locks.filter(|(relation, _)| is_relation(relation));
+        let measured: BTreeMap<String, LockMode> =
+            locks.map(|(relation, mode)| (relation.to_string(), *mode)).collect();
+        let mut taken = fixture.taken(sql).unwrap();
+        taken.retain(|_, mode| *mode > LockMode::AccessShare);
+        // A statement that brings its rows along is not looked at.
+        if measured != taken && !sql.starts_with("INSERT INTO base VALUES") {
+            wrong.push(format!("{sql}\n    measured {measured:?}\n    taken    {taken:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), statements.len(), wrong.join("\n"));
+}
+
+#[test]
+fn what_each_statement_does_is_what_the_file_says() {
+    footprints::are_as_expected(&support::server());
+}
