@@ -40,7 +40,66 @@ pub struct Footprint {
     pub drops: BTreeSet<SmolStr>,
 }
 
+/// What takes the longer the more rows a relation has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowWork {
+    /// What is done.
+    pub kind: RowWorkKind,
+    /// The relation that it is done to.
+    pub on: SmolStr,
+}
+
+/// What is done to all rows of a relation, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowWorkKind {
+    /// All of them are read.
+    Read,
+    /// An index on them is built.
+    Index,
+    /// All of them are written anew.
+    Rewrite,
+}
+
+/// A lock that a transaction holds while a statement runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldLock {
+    /// The mode.
+    pub mode: LockMode,
+    /// The line of the statement that took it.
+    pub since: usize,
+}
+
 impl Footprint {
+    /// The longest work of the statement on all rows of some relation.
+    pub fn work(&self) -> Option<RowWork> {
+        let some = |relations: &BTreeSet<SmolStr>, kind| {
+            relations.first().map(|on| RowWork { kind, on: on.clone() })
+        };
+        some(&self.rewrites, RowWorkKind::Rewrite)
+            .or_else(|| some(&self.builds, RowWorkKind::Index))
+            .or_else(|| some(&self.scans, RowWorkKind::Read))
+    }
+
+    /// Which locks are held while each of these statements runs: its own, and in one transaction those of the statements
+    /// before it.
+    pub fn held(footprints: &[Self], transactional: bool) -> Vec<BTreeMap<SmolStr, HeldLock>> {
+        let mut held: BTreeMap<SmolStr, HeldLock> = BTreeMap::new();
+        let of = |footprint: &Self| {
+            if !transactional {
+                held.clear();
+            }
+            for (relation, mode) in &footprint.locks {
+                let now = HeldLock { mode: *mode, since: footprint.line };
+                let lock = held.entry(relation.clone()).or_insert(now);
+                if lock.mode < *mode {
+                    *lock = now;
+                }
+            }
+            held.clone()
+        };
+        footprints.iter().map(of).collect()
+    }
+
     fn is_empty(&self) -> bool {
         let Self { line: _, locks, scans, rewrites, builds, drops } = self;
         locks.is_empty() && [scans, rewrites, builds, drops].into_iter().all(BTreeSet::is_empty)

@@ -22,7 +22,7 @@ mod runner;
 mod server_error;
 
 pub use compile::{Compilation, CompiledProject, compile, unreadable_bodies};
-pub use footprint::Footprint;
+pub use footprint::{Footprint, HeldLock, RowWork, RowWorkKind};
 pub use inputs::{Input, SchemaFile, Sources};
 pub use load::UnreadableBody;
 pub use locate::Declarations;

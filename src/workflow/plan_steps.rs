@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use smol_str::SmolStr;
 
-use crate::changes::plan::{Direction, EditorSession, MigrationPlan, PlanStop, Relations, Step};
+use crate::changes::plan::{
+    Direction, EditorSession, MigrationPlan, PlanStop, PlannedStatement, Relations, Step,
+};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration, ToolLedger};
@@ -17,6 +19,7 @@ use crate::postgres::sql::{QualifiedTable, identifier};
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot, KeptTable};
 use crate::workflow::migrate::PreparedChange;
+use crate::workflow::reports::footprint_report::{FootprintReport, RowWorkReport};
 use crate::workflow::reports::loss::LossReport;
 use crate::workflow::reports::plan_report::{
     FileAction, LockReport, PlanDirection, PlanReport, StepReport, StopReport,
@@ -192,17 +195,26 @@ fn step_report(settings: &Settings, step: &Step) -> StepReport {
         action: if step.record { FileAction::Record } else { FileAction::Run },
         requires_checks: step.directives.requires_checks.clone(),
         statements: step.script.statements.iter().map(|statement| statement.summary.clone()).collect(),
-        locks: step.held.iter().map(|(relation, mode)| lock_report(relation, *mode)).collect(),
+        locks: step.held.iter().map(|(relation, mode)| lock_report(step, relation, *mode)).collect(),
+        footprints: footprints(settings, step),
     }
 }
 
-fn lock_report(relation: &ObjectId, mode: LockMode) -> LockReport {
+fn footprints(settings: &Settings, step: &Step) -> Vec<FootprintReport> {
+    let statements: Vec<_> = step.script.statements.iter().map(PlannedStatement::as_statement).collect();
+    let (version, file) = (step.version.to_string(), settings.project.display(&step.path));
+    FootprintReport::all(&version, &file, &statements, &step.footprints, step.transactional)
+}
+
+fn lock_report(step: &Step, relation: &ObjectId, mode: LockMode) -> LockReport {
     let blocks = match (mode.blocks_readers(), mode.blocks_writers()) {
         (true, _) => "readers and writers",
         (false, true) => "writers",
         (false, false) => "nobody",
     };
-    LockReport { relation: relation.to_string(), mode: mode.name(), blocks, rows: None, bytes: None }
+    let name = relation.to_string();
+    let work = step.work_under(relation).map(RowWorkReport::of);
+    LockReport { relation: name, mode: mode.name(), blocks, rows: None, bytes: None, work }
 }
 
 /// Adds to a plan how large what it locks is, and what is lost.

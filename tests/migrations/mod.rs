@@ -4,6 +4,7 @@
 mod borders;
 mod down;
 mod dumps;
+mod footprints;
 mod foreign;
 mod limits;
 mod numbers;

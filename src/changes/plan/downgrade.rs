@@ -113,6 +113,7 @@ fn step(lock: &Lock, index: usize, file: &Migration, path: &Path) -> Result<Step
         transactional: !directives.no_transaction,
         record: false,
         held: BTreeMap::new(),
+        footprints: Vec::new(),
         directives,
         touches: touches(compiled),
     })

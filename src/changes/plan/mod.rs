@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Exit;
 use crate::migrations::history::Applied;
 use crate::migrations::{Directives, Left};
-use crate::model::{CompiledMigration, Effect};
+use crate::model::{CompiledMigration, Effect, Footprint, RowWork};
 use crate::postgres::catalog::ObjectId;
 use crate::postgres::lock_mode::LockMode;
 
@@ -147,14 +147,32 @@ pub struct Step {
     pub record: bool,
     /// The strongest lock on each relation that exists before the run; see [`MigrationPlan::look_up`].
     pub held: BTreeMap<ObjectId, LockMode>,
+    /// What its statements did when the project was compiled. Down scripts are not measured.
+    pub footprints: Vec<Footprint>,
     /// The objects that the migration creates, changes, renames (both names) or drops.
     pub touches: BTreeSet<ObjectId>,
 }
 
 impl Step {
-    /// The strongest lock that the step takes on each relation that exists already.
+    /// The strongest lock that the step takes on each relation that exists already: those that its text tells, on the
+    /// relations that this database has, and those that were measured when the project was compiled.
     pub fn locks(&self, relations: &Relations<'_>) -> BTreeMap<ObjectId, LockMode> {
-        relations.held(self.script.statements.iter().flat_map(|statement| &statement.locks))
+        let mut locks = relations.held(self.script.statements.iter().flat_map(|statement| &statement.locks));
+        for (relation, mode) in self.footprints.iter().flat_map(|footprint| &footprint.locks) {
+            if let Some(id) = relations.named(relation).filter(|_| *mode >= LockMode::RowExclusive) {
+                let strongest = locks.entry(id).or_insert(*mode);
+                *strongest = mode.max(strongest).to_owned();
+            }
+        }
+        locks
+    }
+
+    /// The longest work on all rows of a relation that is done while the step holds a lock on this one.
+    pub fn work_under(&self, relation: &ObjectId) -> Option<RowWork> {
+        let name = relation.to_string();
+        let held = Footprint::held(&self.footprints, self.transactional);
+        let under = self.footprints.iter().zip(held).filter(|(_, held)| held.contains_key(name.as_str()));
+        under.filter_map(|(footprint, _)| footprint.work()).max_by_key(|work| (work.kind, work.on == name))
     }
 }
 

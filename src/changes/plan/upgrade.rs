@@ -99,6 +99,7 @@ fn step(lock: &Lock, files: &HashMap<i64, &Migration>, index: usize) -> Result<S
         transactional: !file.directives.no_transaction,
         record: false,
         held: BTreeMap::new(),
+        footprints: compiled.footprints.clone(),
         touches: touches(compiled),
     })
 }

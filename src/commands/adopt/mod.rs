@@ -441,6 +441,7 @@ fn plan(settings: &Settings, declared: &ProjectModel, versions: &BTreeSet<i64>) 
         requires_checks: Vec::new(),
         statements: Vec::new(),
         locks: Vec::new(),
+        footprints: Vec::new(),
     };
     PlanReport {
         direction: PlanDirection::Adopt,

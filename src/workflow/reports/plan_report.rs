@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::backup_plan::BackupPlan;
+use super::footprint_report::{FootprintReport, RowWorkReport};
 use super::loss::LossReport;
 use super::schema_report::SchemaReport;
 use crate::error::Exit;
@@ -75,6 +76,9 @@ pub(crate) struct StepReport {
     pub(crate) statements: Vec<String>,
     /// The locks that it takes on relations that are there already.
     pub(crate) locks: Vec<LockReport>,
+    /// What its statements did to relations that were there before, when the project was compiled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) footprints: Vec<FootprintReport>,
 }
 
 /// A lock on a relation.
@@ -90,6 +94,9 @@ pub(crate) struct LockReport {
     pub(crate) rows: Option<u64>,
     /// How large it is, by the planner's estimate, in bytes.
     pub(crate) bytes: Option<u64>,
+    /// What is done to all rows of this relation, or of another one, while it is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) work: Option<RowWorkReport>,
 }
 
 /// Why a plan ends early.
@@ -248,9 +255,14 @@ impl StepReport {
                 (Some(rows), Some(bytes)) => format!(" (about {}, {})", plural(rows, "row"), size(bytes)),
                 _ => String::new(),
             };
-            let blocks =
-                if lock.blocks == "nobody" { String::new() } else { format!(": {} wait", lock.blocks) };
-            format!("{} {}{size}{blocks}", lock.mode, lock.relation)
+            let work = lock.work.as_ref().map(|work| work.in_words(&lock.relation));
+            let does = match (lock.blocks, work) {
+                ("nobody", None) => String::new(),
+                ("nobody", Some(work)) => format!(": {work}"),
+                (who, None) => format!(": {who} wait"),
+                (who, Some(work)) => format!(": {who} wait while {work}"),
+            };
+            format!("{} {}{size}{does}", lock.mode, lock.relation)
         };
         let lines: Vec<String> = self.locks.iter().map(line).collect();
         if lines.is_empty() { "no locks on existing tables".to_owned() } else { lines.join("\n") }

@@ -37,6 +37,12 @@ impl<'c> Relations<'c> {
         held.locks
     }
 
+    /// The relation of this qualified name.
+    pub(in crate::changes::plan) fn named(&self, name: &str) -> Option<ObjectId> {
+        let ids = RELATIONS.into_iter().filter_map(|kind| ObjectId::parse(kind, name));
+        ids.map(|id| self.catalog.get(&id)).find_map(|object| Some(object?.id.clone()))
+    }
+
     /// The schemas that a name may be in, in order.
     fn schemas<'w>(&'w self, written: &'w WrittenName) -> &'w [SmolStr] {
         written.schema.as_ref().map_or(self.search_path, std::slice::from_ref)
