@@ -10,7 +10,9 @@ mod compile;
 mod demo;
 mod downgrade;
 mod environment;
+mod explain;
 mod init;
+mod lint;
 mod other_tools;
 mod registry;
 mod resolve;
@@ -41,6 +43,8 @@ registry::commands! {
     upgrade: writes UpgradeArgs,
     downgrade: writes DowngradeArgs,
     compile: reads CompileArgs,
+    lint: reads LintArgs,
+    explain: reads ExplainArgs,
     verify: reads_or_fixes VerifyArgs,
     undo: writes UndoArgs,
     seed: writes SeedArgs,

@@ -70,7 +70,7 @@ impl fmt::Display for Left {
 const ENUM_VALUE: &str = "enum_value";
 
 const KNOWN: &str = "no-transaction, contract, lock-timeout 5s, max-duration 10min, requires-check NAME, from TOOL REVISION, \
-                     in down scripts leaves KIND NAME";
+                     in down scripts leaves KIND NAME, above a statement allow CODE: REASON";
 
 impl Directives {
     /// Reads the directives of a script.
@@ -89,6 +89,10 @@ impl Directives {
                     .code(ErrorCode::MIGRATIONS_INVALID)
                     .next(format!("Known directives: {KNOWN}; one to a line, before the first statement."))
             };
+            // `lint` reads those: they stand above any statement.
+            if text.trim().split_whitespace().next() == Some("allow") {
+                continue;
+            }
             if !comment.leading {
                 return Err(refuse("a directive after the first statement, where it has no effect".into()));
             }
@@ -160,7 +164,8 @@ mod tests {
     fn all_of_them() {
         let script = "-- Why: the index.\n-- trueup: no-transaction\r\n--trueup:contract\n-- trueup: lock-timeout 5s\n\
                       -- trueup: max-duration 10 min\n/* x */ -- trueup: requires-check orphans\n-- trueup: leaves enum_value public.st.\"C\"\n\
-                      -- trueup: leaves column public.t.c\n-- trueup: from goose 3\nselect 1; -- trueup is good\n";
+                      -- trueup: leaves column public.t.c\n-- trueup: from goose 3\nselect 1; -- trueup is good\n\
+                      -- trueup: allow blocks.scan: it is small\nselect 2;\n";
         let expected = Directives {
             no_transaction: true,
             contract: true,

@@ -507,11 +507,19 @@ fn exit(settings: &Settings, document: &SchemaReport) -> Exit {
     if !document.coverage.invisible.is_empty() {
         return Exit::CannotTell;
     }
-    let fails = |finding: &Finding| match settings.check.fail_on.as_slice() {
+    if document.findings.iter().any(|finding| fails(settings, finding)) {
+        Exit::Findings
+    } else {
+        Exit::Clean
+    }
+}
+
+/// Whether a command that finds this ends with 1.
+pub(crate) fn fails(settings: &Settings, finding: &Finding) -> bool {
+    match settings.check.fail_on.as_slice() {
         [] => finding.severity >= Severity::Warning,
         wanted => wanted.iter().any(|wanted| fails_on(*wanted, finding)),
-    };
-    if document.findings.iter().any(fails) { Exit::Findings } else { Exit::Clean }
+    }
 }
 
 fn fails_on(chosen: FailOn, finding: &Finding) -> bool {

@@ -108,6 +108,10 @@ pub(crate) const ROOMS: &[Room] = &[
         ],
     ),
     room(
+        "changes/lint",
+        &["error", "findings", "migrations", "model", "postgres/catalog", "postgres/sql", "text"],
+    ),
+    room(
         "changes/executor",
         &[
             "changes/plan",
@@ -174,6 +178,7 @@ pub(crate) const ROOMS: &[Room] = &[
         &[
             "backup",
             "changes/executor",
+            "changes/lint",
             "changes/plan",
             "cli",
             "data/checks",

@@ -1,0 +1,48 @@
+//! What running code may use is renamed.
+
+use super::{LintMatch, LintRule, LintedMigration};
+use crate::findings::Severity;
+use crate::model::Effect;
+use crate::postgres::catalog::Kind;
+
+pub(super) const RULE: LintRule = LintRule {
+    code: "breaks.renamed",
+    severity: Severity::Error,
+    summary: "something is renamed that the code which runs now may use",
+    help: "Old code knows the old name alone, new code the new one: one of them fails while both run. Add the new column or view beside the \
+        old one, let the application go over, and drop the old one in a migration that is marked -- trueup: contract.",
+    bad: "ALTER TABLE users RENAME COLUMN name TO label;",
+    good: "ALTER TABLE users ADD COLUMN label text;",
+    find,
+};
+
+fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
+    if migration.compiled.contract {
+        return Vec::new();
+    }
+    let used = |kind: Kind| {
+        kind.is_routine()
+            || matches!(
+                kind,
+                Kind::Schema
+                    | Kind::Table
+                    | Kind::Column
+                    | Kind::View
+                    | Kind::MaterializedView
+                    | Kind::Sequence
+            )
+    };
+    let mut found = Vec::new();
+    for effect in &migration.compiled.effects {
+        let Effect::Renamed { from, to } = effect else { continue };
+        if used(from.kind) && migration.had(from) {
+            found.push(LintMatch {
+                line: migration.line_of(from),
+                what: format!("code that knows {} {from} fails: it is {to} from then on", from.kind.spoken()),
+                instead: "add the new one beside it, and drop the old one later, in a contract migration"
+                    .to_owned(),
+            });
+        }
+    }
+    found
+}

@@ -1,0 +1,56 @@
+//! What the rules about locks share: who waits while a statement works on all rows.
+
+use std::collections::BTreeSet;
+
+use smol_str::SmolStr;
+
+use super::{LintMatch, LintedMigration};
+use crate::model::{Footprint, HeldLock};
+use crate::text::plural;
+
+/// The statements that work on all rows of a relation while somebody waits. `of` chooses the relations, `work` says what is
+/// done to one of them, and `instead` what to write in the place of a statement of this text.
+pub(super) fn find(
+    migration: &LintedMigration<'_>,
+    of: fn(&Footprint) -> &BTreeSet<SmolStr>,
+    work: fn(&str) -> String,
+    instead: fn(&str) -> &'static str,
+) -> Vec<LintMatch> {
+    let found = |footprint: &Footprint| {
+        let on = of(footprint).iter().find(|relation| migration.was_there(relation))?;
+        let blocked = migration.blocked_at(footprint.line);
+        let waiting = waiting(&blocked, footprint.line)?;
+        let statement =
+            migration.statements.iter().find(|examined| examined.statement.line == footprint.line)?;
+        // A lock of the statement's own, or one that an earlier statement has left.
+        let own = blocked.iter().any(|(_, lock)| lock.since == footprint.line);
+        let instead = if own {
+            instead(statement.statement.text).to_owned()
+        } else {
+            "put the statement into a migration of its own: the locks of a transaction are held until its end"
+                .to_owned()
+        };
+        Some(LintMatch { line: footprint.line, what: format!("{waiting} while {}", work(on)), instead })
+    };
+    migration.compiled.footprints.iter().filter_map(found).collect()
+}
+
+/// Who waits for these locks: `readers and writers of public.users wait`. `None` where nobody does.
+pub(super) fn waiting(blocked: &[(&SmolStr, HeldLock)], line: usize) -> Option<String> {
+    const NAMED: usize = 3;
+    let strongest = blocked.iter().map(|(_, lock)| lock.mode).max()?;
+    let who = if strongest.blocks_readers() { "readers and writers" } else { "writers" };
+    let same: Vec<_> = blocked.iter().filter(|(_, lock)| lock.mode == strongest).collect();
+    let mut names: Vec<String> = same.iter().take(NAMED).map(|(relation, _)| relation.to_string()).collect();
+    if same.len() > NAMED {
+        names.push(plural(same.len() - NAMED, "more relation"));
+    }
+    let since = same.iter().map(|(_, lock)| lock.since).min().filter(|since| *since < line);
+    let since = since.map_or_else(String::new, |since| format!(" (locked since line {since})"));
+    Some(format!("{who} of {}{since} wait", names.join(", ")))
+}
+
+/// Whether a statement has this word outside of names and strings.
+pub(super) fn has_word(text: &str, word: &str) -> bool {
+    crate::postgres::sql::words_of(text).any(|other| other.eq_ignore_ascii_case(word))
+}

@@ -1,0 +1,62 @@
+//! The report of `trueup explain`.
+
+use serde::{Serialize, Serializer};
+
+use crate::changes::lint::LintRule;
+use crate::error::Exit;
+use crate::output::view::{Content, Table, Text, View};
+use crate::output::{Envelope, Report};
+
+/// Rules.
+pub(super) struct ExplainReport {
+    pub(super) run: String,
+    /// Whether all of their text is wanted.
+    pub(super) whole: bool,
+    pub(super) rules: Vec<&'static LintRule>,
+}
+
+impl Report for ExplainReport {
+    fn envelope(&self) -> Envelope<'_> {
+        Envelope { command: Some("explain"), run: &self.run, exit: Exit::Clean }
+    }
+
+    fn view(&self) -> View {
+        if !self.whole {
+            let mut table = Table::new(&[
+                ("rule", Content::Code),
+                ("severity", Content::Prose),
+                ("finds", Content::Prose),
+            ]);
+            for rule in &self.rules {
+                table.push([rule.code, rule.severity.word(), rule.summary]);
+            }
+            return View::new().table(table);
+        }
+        let mut view = View::new();
+        for rule in &self.rules {
+            let lines = |text: &str| text.lines().map(|line| Text::new(line).indented(2)).collect::<Vec<_>>();
+            view = view
+                .line(format!("{} ({}): {}", rule.code, rule.severity, rule.summary))
+                .line("")
+                .line(rule.help);
+            for (title, sql) in [("found:", rule.bad), ("instead:", rule.good)] {
+                view = view.line("").line(title);
+                view = lines(sql).into_iter().fold(view, View::text);
+            }
+        }
+        view
+    }
+}
+
+/// The body of the JSON document: `{"rules": [...]}`.
+impl Serialize for ExplainReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rules = self.rules.iter().map(|rule| {
+            serde_json::json!({
+                "code": rule.code, "severity": rule.severity, "summary": rule.summary, "help": rule.help,
+                "bad": rule.bad, "good": rule.good,
+            })
+        });
+        serde_json::json!({ "rules": rules.collect::<Vec<_>>() }).serialize(serializer)
+    }
+}

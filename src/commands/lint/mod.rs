@@ -1,0 +1,80 @@
+//! `trueup lint`: what migrations do to a live database, from `trueup.lock` alone.
+
+pub(super) mod args;
+mod report;
+mod since;
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use crate::changes::lint::lint;
+use crate::error::{Exit, Failure};
+use crate::findings::Summary;
+use crate::migrations::Migration;
+use crate::model::{Lock, Sources};
+use crate::project::Settings;
+use crate::workflow::deliver::deliver;
+use crate::workflow::{comparison, project_model};
+use args::LintArgs;
+use report::LintReport;
+
+/// Runs the command.
+///
+/// # Errors
+/// Exit 2: the project's files, or a version that is none of theirs. Exit 3: no server to compile in.
+pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
+    let project = &settings.project;
+    let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool)?;
+    let lock = Lock::load(&project.lock_path)?;
+    let stale = project_model::stale(settings, lock.as_ref().map(|lock| &lock.head), &sources);
+    let lock = match lock.filter(|_| stale.is_empty()) {
+        Some(lock) => lock,
+        None => project_model::compile(settings, &sources, None).await?.lock,
+    };
+    let chosen = chosen(settings, args, &lock, &sources.migrations)?;
+    let shown = |migration: &Migration| project.display(&migration.path);
+    let outcome = lint(&lock, &sources.migrations, &chosen, shown)?;
+    let fails = outcome.findings.iter().any(|finding| comparison::fails(settings, finding));
+    let report = LintReport {
+        run: settings.run.clone(),
+        exit: if fails { Exit::Findings } else { Exit::Clean },
+        server: lock.head.server.to_string(),
+        migrations: chosen.len(),
+        summary: Summary::of(&outcome.findings),
+        findings: outcome.findings,
+        unmeasured: outcome.unmeasured,
+        programs: outcome.programs,
+    };
+    deliver(&settings.output, &report)?;
+    Ok(report.exit)
+}
+
+/// The versions of the migrations that are judged.
+fn chosen(
+    settings: &Settings,
+    args: &LintArgs,
+    lock: &Lock,
+    files: &[Migration],
+) -> Result<BTreeSet<i64>, Failure> {
+    let all = || lock.migrations.iter().map(|migration| migration.version);
+    if let Some(reference) = &args.since {
+        let known = since::files(&settings.project.dir, &settings.project.migrations_dir, reference)?;
+        let new = files.iter().filter(|file| file.path.file_name().is_none_or(|name| !known.contains(name)));
+        return Ok(new.map(|file| file.version).collect());
+    }
+    if args.versions.is_empty() {
+        return Ok(all().collect());
+    }
+    let version = |text: &String| {
+        let named = lock.migrations.iter().find(|migration| {
+            text.trim_start_matches(['V', 'v']) == migration.version.to_string()
+                || migration.revision.as_ref().is_some_and(|revision| revision.id == *text)
+        });
+        named.map(|migration| migration.version).ok_or_else(|| {
+            Failure::usage(format!("this project has no migration {text}"))
+                .next("trueup status lists those that it has")
+        })
+    };
+    Failure::collect(args.versions.iter().map(version)).map(|versions| versions.into_iter().collect())
+}

@@ -1,0 +1,109 @@
+//! The report of `trueup lint`.
+
+use serde::Serialize;
+
+use crate::error::Exit;
+use crate::findings::{Finding, Location, Summary};
+use crate::output::view::{Headline, Text, Tone, View};
+use crate::output::{Envelope, Report};
+use crate::text::plural;
+
+/// What was found.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct LintReport {
+    /// The run's ULID.
+    #[serde(skip)]
+    pub(super) run: String,
+    /// The exit code.
+    #[serde(skip)]
+    pub(super) exit: Exit,
+    /// The version of the server that the project was compiled with.
+    pub(super) server: String,
+    /// How many migrations were judged.
+    pub(super) migrations: usize,
+    /// Findings by severity.
+    pub(super) summary: Summary,
+    /// The findings, in the order of the files.
+    pub(super) findings: Vec<Finding>,
+    /// The statements that run outside of a transaction.
+    pub(super) unmeasured: Vec<Location>,
+    /// The migrations that are programs.
+    pub(super) programs: usize,
+}
+
+impl Report for LintReport {
+    fn envelope(&self) -> Envelope<'_> {
+        Envelope { command: Some("lint"), run: &self.run, exit: self.exit }
+    }
+
+    fn view(&self) -> View {
+        let mut view = View::new().headline(Headline {
+            subject: plural(self.migrations, "migration"),
+            details: format!(", measured by PostgreSQL {}", self.server),
+            lines: Vec::new(),
+        });
+        for finding in &self.findings {
+            let place = finding.location.as_ref().map(ToString::to_string).unwrap_or_default();
+            let what = finding.sides.as_ref().map(|sides| sides.database.as_str()).unwrap_or_default();
+            view = view.text(Text::new(format!("{place}  {} {}", finding.severity, finding.code)));
+            view = view.text(Text::new(what).indented(2));
+            if let Some(instead) = &finding.remedy.advice {
+                view = view.text(Text::new(format!("instead: {instead}")).indented(2));
+            }
+        }
+        view.notes(self.notes()).verdict(self.verdict(), self.tone()).next(self.next())
+    }
+
+    fn findings(&self) -> Option<&[Finding]> {
+        Some(&self.findings)
+    }
+}
+
+impl LintReport {
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !self.unmeasured.is_empty() {
+            let places: Vec<String> = self.unmeasured.iter().map(ToString::to_string).collect();
+            notes.push(format!(
+                "not measured: {} outside of a transaction: {}",
+                plural(self.unmeasured.len(), "statement"),
+                places.join(", ")
+            ));
+        }
+        if self.programs > 0 {
+            notes.push(format!(
+                "not measured: {} of another tool, which are programs",
+                plural(self.programs, "migration")
+            ));
+        }
+        notes
+    }
+
+    fn tone(&self) -> Tone {
+        match (self.exit, self.summary.error) {
+            (Exit::Clean, _) => Tone::Good,
+            (_, 0) => Tone::Warning,
+            _ => Tone::Bad,
+        }
+    }
+
+    fn verdict(&self) -> String {
+        match self.findings.len() {
+            0 => format!("OK: nothing found in {}", plural(self.migrations, "migration")),
+            _ => format!("{}; how large the tables are is not known here", self.counted()),
+        }
+    }
+
+    /// `2 errors, 1 warning`
+    fn counted(&self) -> String {
+        let Summary { error, warning, info } = self.summary;
+        let counts = [(error, "error"), (warning, "warning"), (info, "remark")];
+        let counts =
+            counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| plural(count, what));
+        counts.collect::<Vec<_>>().join(", ")
+    }
+
+    fn next(&self) -> Option<String> {
+        self.findings.first().map(|finding| format!("trueup explain {}", finding.code))
+    }
+}
