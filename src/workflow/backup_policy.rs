@@ -212,7 +212,7 @@ impl BackupPolicy {
             }),
         };
         self.store.sweep().await?;
-        let taken = writer.awake_during(backup::take(&request, stop, progress)).await;
+        let taken = writer.while_connected(backup::take(&request, stop, progress)).await;
         progress.end(taken.is_ok());
         // Whatever the reason is, nothing was changed.
         taken.map_err(|error| match error.downcast::<Failure>() {

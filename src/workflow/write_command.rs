@@ -99,7 +99,7 @@ impl<'s> WriteCommand<'s> {
             stop: &mut self.stop,
             progress: &mut self.progress,
         };
-        self.writer.while_used(confirmation.confirm(what, mark)).await
+        confirmation.confirm(what, mark).await
     }
 
     /// Asks the operator to confirm by typing the database's name.
@@ -115,7 +115,7 @@ impl<'s> WriteCommand<'s> {
             stop: &mut self.stop,
             progress: &mut self.progress,
         };
-        self.writer.while_used(confirmation.confirm_by_name(what)).await
+        confirmation.confirm_by_name(what).await
     }
 
     /// Takes the advisory lock of the database.

@@ -10,9 +10,8 @@ use anyhow::Result;
 use super::WriteSession;
 use super::blockers::{ADVISORY_LOCK, lock_holder};
 use super::event::{Event, Watch};
-use super::work::UNUSED_LIMIT;
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::postgres::connection;
+use crate::postgres::connection::{self, limit_unused};
 use crate::text::duration;
 
 /// The first and the longest pause between two questions.
@@ -57,8 +56,7 @@ impl WriteSession {
     /// time.
     async fn limit_unused(&mut self) -> Result<()> {
         self.access.holds_lock = true;
-        let (name, value) = UNUSED_LIMIT;
-        let limited = self.session.execute(format!("SET {name} = '{value}'")).await;
+        let limited = self.session.execute(limit_unused()).await;
         limited.map_err(|error| connection::server_failure(error, "asking for the lock"))
     }
 }

@@ -22,7 +22,7 @@ use anyhow::Result;
 use self::server::{comment_of, comment_on, failed};
 use super::progress::{BackupObserver, BackupProgress};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::postgres::connection::{self, OBSERVED_SESSION, Session, Target, sqlstate};
+use crate::postgres::connection::{self, OBSERVED_SESSION, Session, Target, limit_unused, sqlstate};
 use crate::postgres::sql::identifier;
 use crate::writer::StopSignal;
 
@@ -262,10 +262,10 @@ pub async fn discard(server: &mut RestoreServer, restored: &str) -> Result<()> {
     server.drop(restored).await
 }
 
-/// A session without timeouts.
+/// A session in which a statement may take as long as it takes.
 async fn session_without_timeouts(target: &Target, application: &str) -> Result<Session> {
     let mut session = target.connect(application).await?;
-    let settings = "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0";
+    let settings = format!("SET statement_timeout = 0; SET lock_timeout = 0; {}", limit_unused());
     session.execute(format!("{settings}; {OBSERVED_SESSION}")).await?;
     Ok(session)
 }

@@ -253,7 +253,7 @@ impl Command<'_> {
         writing.lock().await?;
         let tablespace = old.tablespace().map(str::to_owned);
         let restoring = self.restore_into_new_database(tablespace.as_deref());
-        let (restored, derivation) = writing.writer.awake_during(restoring).await?;
+        let (restored, derivation) = writing.writer.while_connected(restoring).await?;
         if !empty && !derivation.missing.is_empty() {
             return self.keep_beside(old, &restored, derivation, mark.as_ref()).await;
         }

@@ -193,7 +193,7 @@ async fn carry_out(
         backed_up = Some((policy.plan, backup));
     }
     let again = run_again(settings, args, &writing.target, checks);
-    let mut reports = writing.writer.awake_during(again).await.map_err(not_run_again)?;
+    let mut reports = writing.writer.while_connected(again).await.map_err(not_run_again)?;
     explain(settings, args, &mut reports, checks, &proposed, &outcomes, writing)
         .await
         .map_err(not_run_again)?;
