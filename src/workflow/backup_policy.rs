@@ -204,7 +204,7 @@ impl BackupPolicy {
             level: backup_store::level(settings),
             trial: &backup_store::trial(settings),
             lock_wait: settings.database.lock_timeout.unwrap_or(backup_store::LOCK_WAIT),
-            labels: backup_store::source_labels(snapshot.internal.as_ref(), snapshot.history.as_deref()),
+            labels: backup_store::source_labels(snapshot.mark(), snapshot.history.as_deref()),
             expected: Some(DatabaseIdentity {
                 system_identifier: &place.system_identifier,
                 oid: place.database_oid,

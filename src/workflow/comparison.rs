@@ -51,7 +51,7 @@ pub(crate) fn compare(
     declared: &ProjectModel,
     snapshot: &DatabaseSnapshot,
 ) -> Result<Comparison> {
-    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+    environment_mark::expect(settings, snapshot.mark(), &snapshot.identity.database)?;
     let severities = severities(settings)?;
     something_asked_for(settings, &snapshot.catalog, &declared.lock.model)?;
     let mut rows = seeded(settings, snapshot, &severities)?;
@@ -216,7 +216,7 @@ fn diagnose(
     unmodeled.extend(lock.model.unmodeled.iter().cloned());
     unmodeled.sort();
     unmodeled.dedup();
-    let marked = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let marked = snapshot.mark();
     notes.extend(environment_mark::note(settings, target, marked));
     if snapshot.identity.standby && !recorded.unfinished.is_empty() {
         notes.push("this is a standby: only the primary shows whether a run is still running".to_owned());

@@ -131,7 +131,7 @@ pub(crate) async fn preview<C: MigrateCommand>(
     let mut prepared = change.prepare(settings, &target, &declared, snapshot)?;
     shorten(settings, &target, &declared.migrations, &mut prepared).await?;
     plan_steps::measure(prepared.document.plan.as_mut(), &mut session).await?;
-    let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = prepared.snapshot.mark();
     let protected = environment_mark::protected(settings, mark).is_some();
     plan_backup(settings, change, protected, false, &mut prepared, &mut session).await?;
     session.close().await;
@@ -177,7 +177,7 @@ async fn ask<'s, C: MigrateCommand>(
             1 => format!("{verb} 1 migration"),
             count => format!("{verb} {count} migrations"),
         };
-        let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+        let mark = prepared.snapshot.mark();
         writing.confirm(&what, mark).await?;
     }
     Ok((writing, declared, prepared))
@@ -194,7 +194,7 @@ async fn prepare<C: MigrateCommand>(
     let mut prepared = change.prepare(settings, &writing.target, declared, snapshot)?;
     shorten(settings, &writing.target, &declared.migrations, &mut prepared).await?;
     plan_steps::measure(prepared.document.plan.as_mut(), writing.writer.read_session().await?).await?;
-    let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = prepared.snapshot.mark();
     let protected = environment_mark::protected(settings, mark).is_some();
     plan_backup(settings, change, protected, true, &mut prepared, writing.writer.read_session().await?)
         .await?;

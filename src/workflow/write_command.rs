@@ -67,7 +67,7 @@ impl<'s> WriteCommand<'s> {
         let session = self.writer.read_session().await?;
         let request = Request { texts: true, ..comparison::request(self.settings, needs) };
         let snapshot = snapshot::take(session, &request).await?;
-        self.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
+        self.check_environment(snapshot.mark())?;
         Ok(snapshot)
     }
 

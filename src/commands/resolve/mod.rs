@@ -90,7 +90,7 @@ async fn ask<'s>(
             output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));
         }
         let what = format!("resolve {} as {}", resolved.title, verdict(args).word());
-        let mark = evaluated.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+        let mark = evaluated.snapshot.mark();
         writing.confirm(&what, mark).await?;
     }
     Ok((writing, declared, evaluated))

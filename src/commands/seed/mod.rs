@@ -122,7 +122,7 @@ async fn show_plan(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> 
     };
     let request = Request { sequences: args.check, ..comparison::request(settings, needs(seeds, rows)) };
     let snapshot = snapshot::take(&mut session, &request).await?;
-    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+    environment_mark::expect(settings, snapshot.mark(), &snapshot.identity.database)?;
     let compared = ComparedSeeds::new(settings, args, snapshot, seeds)?;
     let mut seed_plan = compared.ordered(settings, &mut session, args.sql).await?;
     if args.sql {
@@ -167,7 +167,7 @@ async fn ask<'s>(
             (0, 0) => "record rows as seeded".to_owned(),
             (inserted, changed) => format!("insert {}, update {changed}", plural(inserted, "row")),
         };
-        let mark = seed_plan.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+        let mark = seed_plan.snapshot.mark();
         writing.confirm(&what, mark).await?;
     }
     Ok((writing, seed_plan))
@@ -243,7 +243,7 @@ async fn plan_backup(
         undo: None,
         only_affected: false,
     };
-    let mark = seed_plan.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = seed_plan.snapshot.mark();
     let protected = environment_mark::protected(settings, mark).is_some();
     let options = BackupOptions { no_backup: args.no_backup, protected, write };
     BackupPolicy::plan(settings, options, &changes, &seed_plan.snapshot, session).await

@@ -58,7 +58,7 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit> 
     );
     let goodbye = tokio::spawn(session.close());
     let snapshot = snapshot?;
-    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+    environment_mark::expect(settings, snapshot.mark(), &snapshot.identity.database)?;
     let migrations: Arc<[Migration]> = if tool.is_some() { of_tool } else { files.await?? };
     let report = evaluate(settings, args, &target, &migrations, snapshot, stored);
     // The process ends here: freeing so many texts one by one takes its time.
@@ -80,7 +80,7 @@ fn evaluate(
     let rows = snapshot.history.as_deref().unwrap_or_default();
     let unchanged = checksum::unchanged(migrations, rows);
     let history = history(migrations, rows, &unchanged, &snapshot);
-    let marked = snapshot.internal.as_ref().and_then(|internal| internal.mark.clone());
+    let marked = snapshot.mark().cloned();
     let mut notes = snapshot.notes;
     notes.extend(checksum::renumbered(migrations, rows, &unchanged).into_iter().map(|(was, is)| {
         format!(

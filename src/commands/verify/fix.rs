@@ -75,7 +75,7 @@ async fn dry_run(settings: &Settings, args: &VerifyArgs, checks: Vec<Check>) -> 
     let mut session = target.connect(&settings.application()).await?;
     let request = comparison::request(settings, Needs::nothing());
     let snapshot = snapshot::take(&mut session, &request).await?;
-    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+    environment_mark::expect(settings, snapshot.mark(), &snapshot.identity.database)?;
     let role = &snapshot.identity.role;
     let request = ProposalRequest { settings, args, target: &target, checks: &checks, role, previews: true };
     let checks = propose(request, &mut session).await?;
@@ -105,7 +105,7 @@ async fn ask<'s>(
     let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
     let snapshot = writing.take_snapshot_for(Needs::nothing()).await?;
     let target = writing.target.clone();
-    let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.clone());
+    let mark = snapshot.mark().cloned();
     let protected = environment_mark::protected(settings, mark.as_ref()).is_some();
     let asks = !args.write.yes || protected && settings.output.interactive;
     let session = writing.writer.read_session().await?;
