@@ -18,9 +18,9 @@ use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::required_checks::Required;
-use crate::workflow::write_command::{WriteCommand, interrupted};
+use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{comparison, environment_mark, plan_steps};
-use crate::writer::{StepLimits, StopSignal};
+use crate::writer::{StepLimits, StopSignal, interrupted};
 
 /// What is to be done, and why.
 pub(crate) struct PreparedChange {

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{self, EndedStatements};
 use crate::postgres::scratch;
-use crate::writer::StopSignal;
+use crate::writer::{StopSignal, interrupted};
 
 /// The signals that ask a command to end.
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
@@ -115,6 +115,21 @@ pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>)
         }
     }
     .into())
+}
+
+/// Runs the part of a command that only reads, until a signal comes.
+///
+/// # Errors
+/// Those of the work; exit 4 when a signal came first.
+pub(crate) async fn until_stopped<T>(
+    mut stop: StopSignal,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        outcome = work => outcome,
+        signal = stop.wait() => Err(interrupted(signal).into()),
+    }
 }
 
 /// What is said about statements that could not be cancelled.

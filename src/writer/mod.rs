@@ -35,7 +35,7 @@ pub use record::{Mark, Marking, RunRecord, SCHEMA};
 pub use server_identity::ServerIdentity;
 pub use standalone::StandaloneStatement;
 pub use step_error::StepError;
-pub use stop_signal::StopSignal;
+pub use stop_signal::{StopSignal, interrupted};
 pub use typed_id::{IdKind, SHORTEST_ID};
 pub use watch::blockers::{ADVISORY_LOCK, WantedLock, with_lock_key};
 pub use watch::load::{LoadSample, ThrottleLimits};

@@ -28,8 +28,8 @@ use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::adoption::AdoptionReport;
 use crate::workflow::reports::plan_report::{FileAction, PlanDirection, PlanReport, StepReport};
 use crate::workflow::reports::schema_report::SchemaReport;
-use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
-use crate::writer::{StepLimits, StopSignal};
+use crate::workflow::write_command::{WriteCommand, refuse_unclear};
+use crate::writer::{StepLimits, StopSignal, interrupted};
 use args::AdoptArgs;
 
 /// What is to be recorded, and why.

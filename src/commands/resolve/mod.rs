@@ -24,8 +24,8 @@ use crate::workflow::plan_steps;
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::decision::{DecisionReport, Subject};
 use crate::workflow::reports::target::{ReportedMigration, TargetReport};
-use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
-use crate::writer::StopSignal;
+use crate::workflow::write_command::{WriteCommand, refuse_unclear};
+use crate::writer::{StopSignal, interrupted};
 use args::{Decision, ResolveArgs};
 
 /// What a look at the database says about the decision.

@@ -20,11 +20,12 @@ use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::text::short_id;
 use crate::workflow::backup_store::LatestOf;
+use crate::workflow::confirmation::Confirmation;
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::reports::target::TargetReport;
-use crate::workflow::write_command::{Confirmation, WriteCommand, interrupted};
+use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{backup_store, comparison, environment_mark, project_model};
-use crate::writer::{Mark, StopSignal};
+use crate::writer::{Mark, StopSignal, interrupted};
 use args::RestoreArgs;
 
 /// The databases that new databases are copied from.

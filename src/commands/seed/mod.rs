@@ -32,10 +32,11 @@ use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges
 use crate::workflow::deliver;
 use crate::workflow::migrate::{changed_meanwhile, defaults};
 use crate::workflow::project_model::Needs;
+use crate::workflow::signals::until_stopped;
 use crate::workflow::trusted::refuse_untrusted;
-use crate::workflow::write_command::{WriteCommand, interrupted, until_stopped};
+use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{comparison, environment_mark};
-use crate::writer::{StepError, StopSignal, Work};
+use crate::writer::{StepError, StopSignal, Work, interrupted};
 use args::SeedArgs;
 
 /// How often planning is repeated when rows change between planning and writing.

@@ -23,9 +23,10 @@ use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::fix_report::{RepairStage, locked_by, trigger};
 use crate::workflow::reports::target::TargetReport;
-use crate::workflow::write_command::{WriteCommand, interrupted, until_stopped};
+use crate::workflow::signals::until_stopped;
+use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{comparison, data_checks, environment_mark};
-use crate::writer::StopSignal;
+use crate::writer::{StopSignal, interrupted};
 use args::UndoArgs;
 
 /// Runs the command.

@@ -23,9 +23,10 @@ use crate::workflow::backup_policy::{self, BackupPolicy};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::fix_report::{FixReport, RepairStage, locked_by};
-use crate::workflow::write_command::{WriteCommand, interrupted, until_stopped};
+use crate::workflow::signals::until_stopped;
+use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{comparison, data_checks, environment_mark};
-use crate::writer::{Blocker, StopSignal};
+use crate::writer::{Blocker, StopSignal, interrupted};
 
 /// How often rows are planned and repaired. Every further pass is about the rows that other sessions changed meanwhile.
 const PASSES: usize = 2;
