@@ -1,6 +1,9 @@
 //! Messages of the simple protocol: several statements, one round trip, rows streamed as text
 //! (manual, "Simple Query").
 
+mod abandoned;
+mod heartbeat;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +13,16 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Either};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::abandoned::{ServerProcess, ends_transaction};
-use super::heartbeat::{Heartbeat, SharedConnection};
+use abandoned::{ServerProcess, ends_transaction};
+use heartbeat::{Heartbeat, SharedConnection};
+
 use super::row::{OwnedRow, Row, RowBuffer, Single};
 use super::value::{FromValue, RowError};
 use super::{Batch, ServerVersion, Target, describe, server_error};
 use crate::error::{ErrorCode, Exit, Failure};
+
+pub use abandoned::{CHECK_CLIENT, EndedStatements, OBSERVED, OBSERVED_SESSION, end_abandoned};
+pub use heartbeat::{IDLE_SESSION_LIMIT, IDLE_TRANSACTION_LIMIT, limit_unused};
 
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -304,10 +311,7 @@ fn may_go_on(error: &anyhow::Error) -> bool {
     server_error(error).is_none_or(|error| describe(error).sqlstate.is_none())
 }
 
-pub(super) async fn patiently<T>(
-    patience: Option<Duration>,
-    answer: impl Future<Output = T>,
-) -> Result<T, Failure> {
+async fn patiently<T>(patience: Option<Duration>, answer: impl Future<Output = T>) -> Result<T, Failure> {
     let Some(patience) = patience else { return Ok(answer.await) };
     tokio::time::timeout(patience, answer).await.map_err(|_| {
         let seconds = patience.as_secs_f32();

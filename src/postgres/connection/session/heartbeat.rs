@@ -11,9 +11,9 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use super::message::patiently;
-use super::{describe, sqlstate};
+use super::patiently;
 use crate::error::Failure;
+use crate::postgres::connection::{describe, sqlstate};
 
 /// How long a session may be unused outside of a transaction before the server ends it.
 pub const IDLE_SESSION_LIMIT: (&str, &str) = ("idle_session_timeout", "60s");
