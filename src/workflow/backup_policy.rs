@@ -8,7 +8,7 @@ use crate::backup::{
     Store, VerifyRequest,
 };
 use crate::changes::plan::{Affected, Direction, MigrationPlan};
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::output::Progress;
 use crate::postgres::catalog::Kind;
 use crate::postgres::connection::{Session, Target};
@@ -215,12 +215,11 @@ impl BackupPolicy {
         let taken = writer.while_connected(backup::take(&request, stop, progress)).await;
         progress.end(taken.is_ok());
         // Whatever the reason is, nothing was changed.
-        taken.map_err(|error| match error.downcast::<Failure>() {
-            Ok(failure) if failure.exit == Exit::CannotTell => {
-                Failure { exit: Exit::RolledBack, ..failure }.into()
-            }
-            Ok(failure) => failure.into(),
-            Err(error) => error,
+        taken.map_err(|error| {
+            with_failure(error, |failure| match failure.exit {
+                Exit::CannotTell => Failure { exit: Exit::RolledBack, ..failure },
+                _ => failure,
+            })
         })
     }
 }

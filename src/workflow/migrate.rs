@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::changes::executor::{self, DefaultLimits, Job};
 use crate::changes::plan::{Direction, MigrationPlan, collisions};
 use crate::cli::WriteArgs;
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::migrations::{Ledger, Migration};
 use crate::model::diagnosis::MigrationState;
 use crate::output;
@@ -349,16 +349,11 @@ async fn carry_out<C: MigrateCommand>(
 
 /// The failure of the check after the work was done.
 fn unchecked(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast::<Failure>() {
-        Ok(failure) => {
-            let what = format!(
-                "all of the plan is done and recorded; the check afterwards failed: {}",
-                failure.what
-            );
-            Failure { what, next: "trueup check".to_owned(), ..failure }.into()
-        }
-        Err(error) => error,
-    }
+    with_failure(error, |failure| {
+        let what =
+            format!("all of the plan is done and recorded; the check afterwards failed: {}", failure.what);
+        Failure { what, next: "trueup check".to_owned(), ..failure }
+    })
 }
 
 /// How long things may take where a migration does not say it.

@@ -11,7 +11,7 @@ use anyhow::Result;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::postgres::connection::{self, EndedStatements};
 use crate::postgres::scratch;
 use crate::writer::{StopSignal, interrupted};
@@ -69,10 +69,10 @@ pub(crate) async fn winding_down<T>(
     }
     // A statement that nobody waits for any more is cancelled.
     match (outcome, still_running(&connection::end_abandoned().await)) {
-        (Err(error), Some(running)) => Err(match error.downcast::<Failure>() {
-            Ok(failure) => Failure { next: format!("{}\n{running}", failure.next), ..failure }.into(),
-            Err(error) => error,
-        }),
+        (Err(error), Some(running)) => Err(with_failure(error, |failure| Failure {
+            next: format!("{}\n{running}", failure.next),
+            ..failure
+        })),
         (outcome, _) => outcome,
     }
 }

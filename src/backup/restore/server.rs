@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use ulid::Ulid;
 
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::postgres::connection::{
     self, OBSERVED_SESSION, OwnedRow, RowError, ServerVersion, Session, Target, limit_unused, sqlstate,
 };
@@ -429,13 +429,10 @@ pub(super) fn shortened(name: &str, room: usize) -> &str {
 
 /// The failure of a statement that left everything as it was.
 pub(super) fn failed(error: anyhow::Error, doing: &str) -> anyhow::Error {
-    match connection::server_failure(error, doing).downcast::<Failure>() {
-        Ok(failure) if matches!(failure.exit, Exit::CannotTell | Exit::Busy) => {
-            Failure { exit: Exit::RolledBack, ..failure }.into()
-        }
-        Ok(failure) => failure.into(),
-        Err(error) => error,
-    }
+    with_failure(connection::server_failure(error, doing), |failure| match failure.exit {
+        Exit::CannotTell | Exit::Busy => Failure { exit: Exit::RolledBack, ..failure },
+        _ => failure,
+    })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::backup::restore::{
 };
 use crate::backup::{Manifest, Programs, Scope, Store};
 use crate::cli::WriteArgs;
-use crate::error::{ErrorCode, Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, exit_of, with_failure};
 use crate::output::{self, Progress};
 use crate::postgres::connection::Target;
 use crate::project::Settings;
@@ -101,13 +101,14 @@ fn refuse_script(args: &RestoreArgs) -> Result<(), Failure> {
 
 async fn find(store: &Store, args: &RestoreArgs, among: LatestOf<'_>) -> Result<Manifest> {
     let found = backup_store::find(store, &args.backup, among).await;
-    let manifest = found.map_err(|error| match error.downcast::<Failure>() {
-        Ok(failure) if failure.exit == Exit::RolledBack => {
-            let what = format!("{}; nothing was changed", failure.what);
-            Failure { exit: Exit::Refused, what, ..failure }.into()
-        }
-        Ok(failure) => failure.into(),
-        Err(error) => error,
+    let manifest = found.map_err(|error| {
+        with_failure(error, |failure| match failure.exit {
+            Exit::RolledBack => {
+                let what = format!("{}; nothing was changed", failure.what);
+                Failure { exit: Exit::Refused, what, ..failure }
+            }
+            _ => failure,
+        })
     })?;
     if args.replace && manifest.scope != Scope::Full {
         let what = format!(

@@ -20,7 +20,7 @@ use report::SeedStage;
 
 use crate::changes::plan::Affected;
 use crate::data::seeds::{self, RowFilter, RowPlan, SeedQuery, Seeds, TablePlan};
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, with_failure};
 use crate::output;
 use crate::postgres::catalog::TableUse;
 use crate::postgres::catalog::reader::ReadOptions;
@@ -370,14 +370,11 @@ async fn move_sequences(session: &mut Session, statements: String, before: usize
 
 /// The failure of the check after the rows were written.
 fn unchecked(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast::<Failure>() {
-        Ok(failure) => {
-            let what =
-                format!("the rows are written and recorded; the check afterwards failed: {}", failure.what);
-            Failure { what, next: "trueup seed --check".to_owned(), ..failure }.into()
-        }
-        Err(error) => error,
-    }
+    with_failure(error, |failure| {
+        let what =
+            format!("the rows are written and recorded; the check afterwards failed: {}", failure.what);
+        Failure { what, next: "trueup seed --check".to_owned(), ..failure }
+    })
 }
 
 /// Reports that there is nothing to write, and closes the connections.

@@ -13,7 +13,7 @@ use super::report::{DataCheckReport, VerifyReport, data_check_report};
 use super::{rows_of_check, rows_of_fix};
 use crate::data::checks::{self, Action, Check, Trigger, ValidatedCheck};
 use crate::data::repair::{self, InterruptedRun, Plan, PlanRequest, Repair, RepairLimits};
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, with_failure};
 use crate::output;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
@@ -328,13 +328,10 @@ async fn explain(
 
 /// The failure of planning again. It stopped part-way if the run has changed rows before.
 fn partial(error: anyhow::Error, changed_rows: bool) -> anyhow::Error {
-    match error.downcast::<Failure>() {
-        Ok(failure) if changed_rows && failure.exit == Exit::RolledBack => {
-            Failure { exit: Exit::Partial, ..failure }.into()
-        }
-        Ok(failure) => failure.into(),
-        Err(error) => error,
-    }
+    with_failure(error, |failure| match failure.exit {
+        Exit::RolledBack if changed_rows => Failure { exit: Exit::Partial, ..failure },
+        _ => failure,
+    })
 }
 
 /// How many fixes of a plan may change rows of a check's table.
@@ -429,13 +426,10 @@ async fn run_again(
 
 /// The failure of running the checks again, after the repair.
 fn not_run_again(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast::<Failure>() {
-        Ok(failure) => {
-            let what = format!("the repair is done and recorded; counting again failed: {}", failure.what);
-            Failure { what, next: "trueup verify".to_owned(), ..failure }.into()
-        }
-        Err(error) => error,
-    }
+    with_failure(error, |failure| {
+        let what = format!("the repair is done and recorded; counting again failed: {}", failure.what);
+        Failure { what, next: "trueup verify".to_owned(), ..failure }
+    })
 }
 
 fn print(settings: &Settings, report: &VerifyReport) -> Result<Exit> {
