@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use smol_str::SmolStr;
 
 use crate::changes::plan::{Direction, EditorSession, LockMode, MigrationPlan, PlanStop, Relations, Step};
 use crate::error::{ErrorCode, Exit, Failure};
@@ -12,7 +11,7 @@ use crate::migrations::{Ledger, Migration, ToolLedger};
 use crate::model::{CompiledMigration, Effect};
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::Session;
-use crate::postgres::sql::{QualifiedTable, identifier};
+use crate::postgres::sql::{QualifiedTable, identifier, schemas_of_path};
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot, KeptTable};
 use crate::workflow::migrate::PreparedChange;
@@ -155,13 +154,7 @@ pub(crate) fn report(
     plan: &mut MigrationPlan,
     snapshot: &DatabaseSnapshot,
 ) -> PlanReport {
-    let path: Vec<SmolStr> = settings
-        .database
-        .search_path
-        .split(',')
-        .map(|schema| SmolStr::from(schema.trim().trim_matches('"')))
-        .filter(|schema| !schema.is_empty())
-        .collect();
+    let path = schemas_of_path(&settings.database.search_path);
     plan.look_up(&Relations::of(&snapshot.catalog, &path));
     PlanReport {
         direction: match plan.direction {
