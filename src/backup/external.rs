@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use super::manifest::BackupSource;
 use super::programs::ProcessGroup;
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 
 /// The two commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +36,14 @@ impl External {
     /// # Errors
     /// Exit 5: one of the commands failed, timed out, or printed no reference.
     pub async fn take(&self, id: &str, source: &BackupSource) -> Result<String> {
-        self.take_and_confirm(id, source).await.map_err(|error| match error.downcast::<Failure>() {
-            Ok(failure) if failure.exit == Exit::RolledBack => {
-                Failure { what: format!("no backup was taken: {}", failure.what), ..failure }.into()
-            }
-            Ok(failure) => failure.into(),
-            Err(error) => error,
+        let taken = self.take_and_confirm(id, source).await;
+        taken.map_err(|error| {
+            with_failure(error, |failure| match failure.exit {
+                Exit::RolledBack => {
+                    Failure { what: format!("no backup was taken: {}", failure.what), ..failure }
+                }
+                _ => failure,
+            })
         })
     }
 

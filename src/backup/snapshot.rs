@@ -13,7 +13,8 @@ use super::manifest::{BackedUpRelation, BackupSource, Scope, Wal};
 use crate::error::{Exit, Failure};
 use crate::postgres::catalog::{TableUse, UntrustedCode};
 use crate::postgres::connection::{
-    self, Batch, OBSERVED_SESSION, OwnedRow, RowBuffer, RowError, Session, Single, Target, sqlstate,
+    self, Batch, OBSERVED_SESSION, OwnedRow, RowBuffer, RowError, Session, Single, Target, limit_unused,
+    sqlstate,
 };
 use crate::postgres::sql::{identifier, qualified};
 
@@ -26,8 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// Begins the transaction that stays open until the backup is done.
 const OPEN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-    SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
-    SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL row_security = off; SET LOCAL TimeZone = 'UTC'";
+    SET LOCAL statement_timeout = 0; SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL row_security = off; SET LOCAL TimeZone = 'UTC'";
 const ABOUT: &str = include_str!("sql/about.sql");
 const FUNCTIONS: &str = include_str!("sql/functions.sql");
 const LATE_FUNCTIONS: &str = include_str!("sql/late_functions.sql");
@@ -111,7 +111,8 @@ impl BackupSnapshot {
     ) -> Result<Self> {
         let mut session = target.connect(application).await?;
         session.give_up_after(PATIENCE);
-        session.execute(OBSERVED_SESSION).await.map_err(opening)?;
+        session.keep_in_use();
+        session.execute(format!("{}; {OBSERVED_SESSION}", limit_unused())).await.map_err(opening)?;
         let role = set_role.map(|role| format!("; SET LOCAL ROLE {}", identifier(role))).unwrap_or_default();
         let mut tries = 1;
         let listed = loop {

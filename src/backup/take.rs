@@ -20,7 +20,7 @@ use super::progress::BackupObserver;
 use super::restore::{TrialRestore, TrialTarget, cure, note_about, wanted_path, written_by};
 use super::snapshot::{BackupSnapshot, TableLocks};
 use super::store::{Store, Upload};
-use crate::error::{ErrorCode, Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, exit_of, with_failure};
 use crate::postgres::connection::{self, ServerVersion, Target};
 use crate::writer::StopSignal;
 
@@ -224,16 +224,11 @@ async fn prove_by_restoring(
 
 /// Explains that the backup was removed because it could not be verified as was asked for.
 fn unproved(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast::<Failure>() {
-        Ok(failure) => {
-            let what = format!(
-                "the backup could not be verified by restoring it, and was removed: {}",
-                failure.what
-            );
-            Failure { what, ..failure }.into()
-        }
-        Err(error) => error,
-    }
+    with_failure(error, |failure| {
+        let what =
+            format!("the backup could not be verified by restoring it, and was removed: {}", failure.what);
+        Failure { what, ..failure }
+    })
 }
 
 fn check_identity(request: &BackupRequest<'_>, found: &BackupSource) -> Result<(), Failure> {

@@ -152,6 +152,14 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
     error.downcast_ref::<Failure>().map_or(Exit::Internal, |failure| failure.exit)
 }
 
+/// The error with its [`Failure`] changed; what nobody foresaw stays as it is.
+pub fn with_failure(error: anyhow::Error, change: impl FnOnce(Failure) -> Failure) -> anyhow::Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) => change(failure).into(),
+        Err(error) => error,
+    }
+}
+
 /// The code of any error: its [`Failure`]'s, and [`ErrorCode::INTERNAL`] for what nobody foresaw.
 pub fn code_of(error: &anyhow::Error) -> ErrorCode {
     error.downcast_ref::<Failure>().map_or(ErrorCode::INTERNAL, Failure::error_code)

@@ -90,7 +90,7 @@ impl Directives {
                     .next(format!("Known directives: {KNOWN}; one to a line, before the first statement."))
             };
             // `lint` reads those: they stand above any statement.
-            if text.trim().split_whitespace().next() == Some("allow") {
+            if text.split_whitespace().next() == Some("allow") {
                 continue;
             }
             if !comment.leading {

@@ -37,6 +37,7 @@ use crate::postgres::catalog::{Catalog, TableUse, UntrustedCode};
 use crate::postgres::connection::{
     self, Batch, ReadOnlyTransaction, ServerVersion, Session, Single, sqlstate,
 };
+use crate::writer::Mark;
 
 pub use consistency::unchanged_since;
 use consistency::{Proof, SnapshotPosition};
@@ -97,6 +98,13 @@ pub struct DatabaseSnapshot {
     pub notes: Vec<String>,
     /// `pg_current_snapshot()` of the reading transaction, for [`unchanged_since`].
     position: String,
+}
+
+impl DatabaseSnapshot {
+    /// The environment label of the database.
+    pub fn mark(&self) -> Option<&Mark> {
+        self.internal.as_ref()?.mark.as_ref()
+    }
 }
 
 /// What to read, and the limits of reading.

@@ -11,6 +11,7 @@ use super::internal_state::{Answers, InternalQuery, InternalState, InternalTable
 use super::{Identity, Request, SILENCE, identity, refuse_unknown_major, transaction};
 use crate::migrations::history::{self, Applied, OtherHistory, TableCandidate};
 use crate::postgres::connection::{self, Batch, Session, Single};
+use crate::writer::Mark;
 
 /// The migration status of a database at one moment.
 #[derive(Debug)]
@@ -37,6 +38,13 @@ pub struct StatusSnapshot {
     pub invisible: Vec<String>,
     /// Remarks for people.
     pub notes: Vec<String>,
+}
+
+impl StatusSnapshot {
+    /// The environment label of the database.
+    pub fn mark(&self) -> Option<&Mark> {
+        self.internal.as_ref()?.mark.as_ref()
+    }
 }
 
 /// Reads the migration status of a database, in two round trips. `log` is how many of the newest runs are read, if any.

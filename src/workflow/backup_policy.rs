@@ -8,7 +8,7 @@ use crate::backup::{
     Store, VerifyRequest,
 };
 use crate::changes::plan::{Affected, Direction, MigrationPlan};
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::output::Progress;
 use crate::postgres::catalog::Kind;
 use crate::postgres::connection::{Session, Target};
@@ -204,7 +204,7 @@ impl BackupPolicy {
             level: backup_store::level(settings),
             trial: &backup_store::trial(settings),
             lock_wait: settings.database.lock_timeout.unwrap_or(backup_store::LOCK_WAIT),
-            labels: backup_store::source_labels(snapshot.internal.as_ref(), snapshot.history.as_deref()),
+            labels: backup_store::source_labels(snapshot.mark(), snapshot.history.as_deref()),
             expected: Some(DatabaseIdentity {
                 system_identifier: &place.system_identifier,
                 oid: place.database_oid,
@@ -212,15 +212,14 @@ impl BackupPolicy {
             }),
         };
         self.store.sweep().await?;
-        let taken = writer.awake_during(backup::take(&request, stop, progress)).await;
+        let taken = writer.while_connected(backup::take(&request, stop, progress)).await;
         progress.end(taken.is_ok());
         // Whatever the reason is, nothing was changed.
-        taken.map_err(|error| match error.downcast::<Failure>() {
-            Ok(failure) if failure.exit == Exit::CannotTell => {
-                Failure { exit: Exit::RolledBack, ..failure }.into()
-            }
-            Ok(failure) => failure.into(),
-            Err(error) => error,
+        taken.map_err(|error| {
+            with_failure(error, |failure| match failure.exit {
+                Exit::CannotTell => Failure { exit: Exit::RolledBack, ..failure },
+                _ => failure,
+            })
         })
     }
 }

@@ -14,10 +14,9 @@ use crate::backup::{
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::history::Applied;
 use crate::project::{BackupKind, BackupSettings, Settings, VerifySetting};
-use crate::snapshot::InternalState;
 use crate::text::short_id;
 use crate::workflow::project_model;
-use crate::writer::IdKind;
+use crate::writer::{IdKind, Mark};
 
 /// How long to wait for the lock of a table, where the project has no `lock_timeout`.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(30);
@@ -84,8 +83,7 @@ fn has_programs(dir: &Path) -> bool {
 }
 
 /// The environment label and the migration version of a database.
-pub(crate) fn source_labels(internal: Option<&InternalState>, history: Option<&[Applied]>) -> SourceLabels {
-    let mark = internal.and_then(|internal| internal.mark.as_ref());
+pub(crate) fn source_labels(mark: Option<&Mark>, history: Option<&[Applied]>) -> SourceLabels {
     let newest = history.into_iter().flatten().max_by_key(|row| row.version).map(Applied::id);
     SourceLabels {
         environment: mark.and_then(|mark| mark.environment.clone()),

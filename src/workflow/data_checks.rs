@@ -98,7 +98,7 @@ pub(crate) async fn plan_backup(
     session: &mut Session,
 ) -> Result<BackupPolicy> {
     refuse_untrusted(session, TableUse::Write, &changed.tables).await?;
-    let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = snapshot.mark();
     let protected = environment_mark::protected(settings, mark).is_some();
     let ids = changed.tables.iter().filter_map(|table| ObjectId::parse(Kind::Table, table));
     let changes = PlannedChanges {

@@ -3,20 +3,14 @@
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::Target;
 use crate::project::{NamedEnvironment, Settings, called};
-use crate::snapshot::InternalState;
 use crate::writer::Mark;
 
 /// Refuses a database that is marked as another environment's, or another project's, than `--env` asks for.
 ///
 /// # Errors
 /// Exit 4.
-pub(crate) fn expect(
-    settings: &Settings,
-    internal: Option<&InternalState>,
-    database: &str,
-) -> Result<(), Failure> {
-    let Some(environment) = &settings.environment else { return Ok(()) };
-    let Some(mark) = internal.and_then(|internal| internal.mark.as_ref()) else { return Ok(()) };
+pub(crate) fn expect(settings: &Settings, mark: Option<&Mark>, database: &str) -> Result<(), Failure> {
+    let (Some(environment), Some(mark)) = (&settings.environment, mark) else { return Ok(()) };
     let asked = &environment.name;
     let refused = |code: ErrorCode, marked: String| {
         let source = settings.url_source();

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::changes::executor::{self, DefaultLimits, Job};
 use crate::changes::plan::{Direction, MigrationPlan, collisions};
 use crate::cli::WriteArgs;
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::migrations::{Ledger, Migration};
 use crate::model::diagnosis::MigrationState;
 use crate::output;
@@ -18,9 +18,9 @@ use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::required_checks::Required;
-use crate::workflow::write_command::{WriteCommand, interrupted};
+use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{comparison, environment_mark, plan_steps};
-use crate::writer::{StepLimits, StopSignal};
+use crate::writer::{StepLimits, StopSignal, interrupted};
 
 /// What is to be done, and why.
 pub(crate) struct PreparedChange {
@@ -131,7 +131,7 @@ pub(crate) async fn preview<C: MigrateCommand>(
     let mut prepared = change.prepare(settings, &target, &declared, snapshot)?;
     shorten(settings, &target, &declared.migrations, &mut prepared).await?;
     plan_steps::measure(prepared.document.plan.as_mut(), &mut session).await?;
-    let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = prepared.snapshot.mark();
     let protected = environment_mark::protected(settings, mark).is_some();
     plan_backup(settings, change, protected, false, &mut prepared, &mut session).await?;
     session.close().await;
@@ -177,7 +177,7 @@ async fn ask<'s, C: MigrateCommand>(
             1 => format!("{verb} 1 migration"),
             count => format!("{verb} {count} migrations"),
         };
-        let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+        let mark = prepared.snapshot.mark();
         writing.confirm(&what, mark).await?;
     }
     Ok((writing, declared, prepared))
@@ -194,7 +194,7 @@ async fn prepare<C: MigrateCommand>(
     let mut prepared = change.prepare(settings, &writing.target, declared, snapshot)?;
     shorten(settings, &writing.target, &declared.migrations, &mut prepared).await?;
     plan_steps::measure(prepared.document.plan.as_mut(), writing.writer.read_session().await?).await?;
-    let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = prepared.snapshot.mark();
     let protected = environment_mark::protected(settings, mark).is_some();
     plan_backup(settings, change, protected, true, &mut prepared, writing.writer.read_session().await?)
         .await?;
@@ -349,16 +349,11 @@ async fn carry_out<C: MigrateCommand>(
 
 /// The failure of the check after the work was done.
 fn unchecked(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast::<Failure>() {
-        Ok(failure) => {
-            let what = format!(
-                "all of the plan is done and recorded; the check afterwards failed: {}",
-                failure.what
-            );
-            Failure { what, next: "trueup check".to_owned(), ..failure }.into()
-        }
-        Err(error) => error,
-    }
+    with_failure(error, |failure| {
+        let what =
+            format!("all of the plan is done and recorded; the check afterwards failed: {}", failure.what);
+        Failure { what, next: "trueup check".to_owned(), ..failure }
+    })
 }
 
 /// How long things may take where a migration does not say it.

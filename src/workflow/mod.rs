@@ -4,6 +4,7 @@
 pub(crate) mod backup_policy;
 pub(crate) mod backup_store;
 pub(crate) mod comparison;
+pub(crate) mod confirmation;
 pub(crate) mod data_checks;
 pub(crate) mod deliver;
 pub(crate) mod environment_mark;

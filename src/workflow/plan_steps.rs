@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use smol_str::SmolStr;
 
 use crate::changes::plan::{
     Direction, EditorSession, MigrationPlan, PlanStop, PlannedStatement, Relations, Step,
@@ -15,7 +14,7 @@ use crate::model::{CompiledMigration, Effect};
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::Session;
 use crate::postgres::lock_mode::LockMode;
-use crate::postgres::sql::{QualifiedTable, identifier};
+use crate::postgres::sql::{QualifiedTable, identifier, schemas_of_path};
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot, KeptTable};
 use crate::workflow::migrate::PreparedChange;
@@ -159,13 +158,7 @@ pub(crate) fn report(
     plan: &mut MigrationPlan,
     snapshot: &DatabaseSnapshot,
 ) -> PlanReport {
-    let path: Vec<SmolStr> = settings
-        .database
-        .search_path
-        .split(',')
-        .map(|schema| SmolStr::from(schema.trim().trim_matches('"')))
-        .filter(|schema| !schema.is_empty())
-        .collect();
+    let path = schemas_of_path(&settings.database.search_path);
     plan.look_up(&Relations::of(&snapshot.catalog, &path));
     PlanReport {
         direction: match plan.direction {

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::data::seeds::{RowFilter, Seeds};
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::migrations::Migration;
 use crate::migrations::tools::{MigrationTool, UrlForm};
 use crate::model::{
@@ -368,18 +368,17 @@ pub(crate) async fn unreadable_bodies(
 
 /// No scratch server: what the command was about comes first.
 fn unavailable(error: anyhow::Error, why: &str) -> anyhow::Error {
-    match error.downcast::<Failure>() {
-        Ok(failure) if failure.exit == Exit::CannotTell => {
+    with_failure(error, |failure| match failure.exit {
+        Exit::CannotTell => {
             let what = format!("{why}, and it cannot be compiled here: {}", failure.what);
             let next = format!(
                 "commit the trueup.lock that `trueup compile` writes where PostgreSQL is installed\n{}",
                 failure.next
             );
-            Failure { what, next, ..failure }.into()
+            Failure { what, next, ..failure }
         }
-        Ok(failure) => failure.into(),
-        Err(error) => error,
-    }
+        _ => failure,
+    })
 }
 
 /// What the lock file depends on beside the files.

@@ -11,10 +11,10 @@ use anyhow::Result;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::postgres::connection::{self, EndedStatements};
 use crate::postgres::scratch;
-use crate::writer::StopSignal;
+use crate::writer::{StopSignal, interrupted};
 
 /// The signals that ask a command to end.
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
@@ -69,10 +69,10 @@ pub(crate) async fn winding_down<T>(
     }
     // A statement that nobody waits for any more is cancelled.
     match (outcome, still_running(&connection::end_abandoned().await)) {
-        (Err(error), Some(running)) => Err(match error.downcast::<Failure>() {
-            Ok(failure) => Failure { next: format!("{}\n{running}", failure.next), ..failure }.into(),
-            Err(error) => error,
-        }),
+        (Err(error), Some(running)) => Err(with_failure(error, |failure| Failure {
+            next: format!("{}\n{running}", failure.next),
+            ..failure
+        })),
         (outcome, _) => outcome,
     }
 }
@@ -115,6 +115,21 @@ pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>)
         }
     }
     .into())
+}
+
+/// Runs the part of a command that only reads, until a signal comes.
+///
+/// # Errors
+/// Those of the work; exit 4 when a signal came first.
+pub(crate) async fn until_stopped<T>(
+    mut stop: StopSignal,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        outcome = work => outcome,
+        signal = stop.wait() => Err(interrupted(signal).into()),
+    }
 }
 
 /// What is said about statements that could not be cancelled.

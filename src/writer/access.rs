@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use super::server_identity::{ServerIdentity, SessionIdentity};
 use super::step_error::StepError;
-use super::work::{IDLE_LIMIT, UNUSED_LIMIT};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::postgres::connection::{
-    self, CHECK_CLIENT, OBSERVED_SESSION, OwnedRow, Session, Target, sqlstate,
+    self, CHECK_CLIENT, IDLE_SESSION_LIMIT, IDLE_TRANSACTION_LIMIT, OBSERVED_SESSION, OwnedRow, Session,
+    Target, sqlstate,
 };
 use crate::postgres::sql::{MEANING, identifier, literal, set_meaning};
 
@@ -121,6 +121,8 @@ impl Access {
             .code(ErrorCode::CONNECTION_DIFFERENT_DATABASES)
             .next("ask what between trueup and the server (a load balancer?) spreads connections")
         })?;
+        session.keep_in_use();
+        control.keep_in_use();
         Ok(Pair { session, control, server: found.server, pid: found.pid })
     }
 
@@ -130,6 +132,7 @@ impl Access {
         control.give_up_after(CONTROL_PATIENCE);
         control.execute(format!("{}; {OBSERVED_SESSION}", own_settings())).await.ok()?;
         let found = SessionIdentity::read(&mut control).await.ok()?;
+        control.keep_in_use();
         server.same(&found.server).is_ok().then_some(control)
     }
 
@@ -233,8 +236,8 @@ impl Access {
             ("default_transaction_isolation", "read committed".to_owned()),
             ("default_transaction_deferrable", "off".to_owned()),
             ("synchronous_commit", "on".to_owned()),
-            (IDLE_LIMIT.0, IDLE_LIMIT.1.to_owned()),
-            (UNUSED_LIMIT.0, if self.holds_lock { UNUSED_LIMIT.1 } else { "0" }.to_owned()),
+            (IDLE_TRANSACTION_LIMIT.0, IDLE_TRANSACTION_LIMIT.1.to_owned()),
+            (IDLE_SESSION_LIMIT.0, if self.holds_lock { IDLE_SESSION_LIMIT.1 } else { "0" }.to_owned()),
         ]);
         settings
     }

@@ -10,9 +10,9 @@ use anyhow::Result;
 use super::WriteSession;
 use super::blockers::{ADVISORY_LOCK, lock_holder};
 use super::event::{Event, Watch};
-use super::work::UNUSED_LIMIT;
+use super::stop_signal::interrupted;
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::postgres::connection;
+use crate::postgres::connection::{self, limit_unused};
 use crate::text::duration;
 
 /// The first and the longest pause between two questions.
@@ -57,8 +57,7 @@ impl WriteSession {
     /// time.
     async fn limit_unused(&mut self) -> Result<()> {
         self.access.holds_lock = true;
-        let (name, value) = UNUSED_LIMIT;
-        let limited = self.session.execute(format!("SET {name} = '{value}'")).await;
+        let limited = self.session.execute(limit_unused()).await;
         limited.map_err(|error| connection::server_failure(error, "asking for the lock"))
     }
 }
@@ -68,13 +67,6 @@ async fn try_lock(writer: &mut WriteSession) -> Result<bool> {
     let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({ADVISORY_LOCK}) AS taken");
     let taken = writer.session.scalar(sql).await;
     taken.map_err(|error| connection::server_failure(error, "asking for the lock"))
-}
-
-/// Asked to stop before anything was changed.
-pub(super) fn interrupted(signal: &str) -> Failure {
-    Failure::new(Exit::Refused, format!("interrupted by {signal}: nothing was changed"))
-        .code(ErrorCode::RUN_INTERRUPTED)
-        .next("run the same command again")
 }
 
 /// Between half and one and a half times as long, so that those who wait do not ask in step. The clock's low digits

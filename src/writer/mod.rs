@@ -35,11 +35,11 @@ pub use record::{Mark, Marking, RunRecord, SCHEMA};
 pub use server_identity::ServerIdentity;
 pub use standalone::StandaloneStatement;
 pub use step_error::StepError;
-pub use stop_signal::StopSignal;
+pub use stop_signal::{StopSignal, interrupted};
 pub use typed_id::{IdKind, SHORTEST_ID};
 pub use watch::blockers::{ADVISORY_LOCK, WantedLock, with_lock_key};
 pub use watch::load::{LoadSample, ThrottleLimits};
-pub use work::{AWAKE, Next, StepLimits, Work};
+pub use work::{Next, StepLimits, Work};
 
 /// The way to write to one database.
 #[derive(Debug)]
@@ -115,68 +115,35 @@ impl WriteSession {
         Ok(&mut self.session)
     }
 
-    /// Uses both connections every so often, for as long as nothing else does: what is silent for long is taken for dead
-    /// by firewalls and the like.
-    ///
-    /// Returns when one of them is lost, and why.
-    pub async fn stay_awake(&mut self, every: Duration) -> anyhow::Error {
-        loop {
-            tokio::time::sleep(every).await;
-            let used = async {
-                self.session.execute("SELECT").await?;
-                self.control.execute("SELECT").await
-            };
-            if let Err(error) = used.await {
-                return connection::server_failure(error, "keeping the lock");
-            }
-        }
+    /// Waits until one of the connections is lost, and returns why. Both are kept in use.
+    pub async fn lost(&mut self) -> anyhow::Error {
+        let error = tokio::select! {
+            error = self.session.lost() => error,
+            error = self.control.lost() => error,
+        };
+        connection::server_failure(error, "keeping the lock")
     }
 
-    /// Waits for `work`, and uses both connections meanwhile.
+    /// Waits for `work`, and gives it up when a connection is lost.
     ///
     /// # Errors
-    /// What `work` returns; exit 7 or 3 when the connection is lost before.
-    pub async fn awake_during<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    /// What `work` returns; exit 75 or 3 when a connection is lost before.
+    pub async fn while_connected<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
             done = work => done,
-            error = self.stay_awake(AWAKE) => Err(error),
+            error = self.lost() => Err(error),
         }
     }
 
-    /// Sleeps, unless a signal arrives, and uses both connections meanwhile.
+    /// Sleeps, unless a signal arrives.
     ///
     /// # Errors
-    /// The signal. A connection that is lost is noticed by who uses it next.
+    /// The signal.
     pub async fn rest(&mut self, time: Duration) -> Result<(), StepError> {
-        let mut stop = self.stop.clone();
-        let slept = async {
-            tokio::select! {
-                () = tokio::time::sleep(time) => Ok(()),
-                signal = stop.wait() => Err(StepError::Stopped(signal)),
-            }
-        };
-        self.while_used(slept).await
-    }
-
-    /// Waits for `work`, and uses both connections meanwhile, as long as they are there.
-    pub async fn while_used<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let mut work = std::pin::pin!(work);
         tokio::select! {
-            biased;
-            done = work.as_mut() => return done,
-            // Who uses it next notices that it is lost.
-            _lost = self.stay_awake(AWAKE) => {}
-        }
-        work.await
-    }
-
-    /// Uses the connections that were not used for a while.
-    async fn keep_awake(&mut self) {
-        for session in [&mut self.session, &mut self.control] {
-            if session.unused_for() >= AWAKE {
-                let _ = session.execute("SELECT").await;
-            }
+            () = tokio::time::sleep(time) => Ok(()),
+            signal = self.stop.wait() => Err(StepError::Stopped(signal)),
         }
     }
 

@@ -9,7 +9,7 @@ use super::WriteSession;
 use super::event::{Event, Watch};
 use super::step_error::StepError;
 use super::work::{StepLimits, Work};
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::postgres::connection::{self, OwnedRow, RowError};
 use crate::postgres::sql::literal;
 
@@ -243,13 +243,10 @@ impl WriteSession {
                 crate::postgres::sql::identifier(self.access.set_role.as_ref().unwrap_or(&self.server.role))
             ))
             .into()),
-            Err(trouble) => match trouble.failure(RUN, false).downcast::<Failure>() {
-                Ok(failure) if failure.exit == Exit::RolledBack => {
-                    Err(Failure { exit: Exit::Refused, ..failure }.into())
-                }
-                Ok(failure) => Err(failure.into()),
-                Err(error) => Err(error),
-            },
+            Err(trouble) => Err(with_failure(trouble.failure(RUN, false), |failure| match failure.exit {
+                Exit::RolledBack => Failure { exit: Exit::Refused, ..failure },
+                _ => failure,
+            })),
         }
     }
 

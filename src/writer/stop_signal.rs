@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use crate::error::{ErrorCode, Exit, Failure};
+
 /// Sees whether a signal came. Clones see the same.
 #[derive(Debug, Clone)]
 pub struct StopSignal(watch::Receiver<Option<&'static str>>);
@@ -27,4 +29,11 @@ impl StopSignal {
             None => std::future::pending().await,
         }
     }
+}
+
+/// Asked to stop before anything was changed.
+pub fn interrupted(signal: &str) -> Failure {
+    Failure::new(Exit::Refused, format!("interrupted by {signal}: nothing was changed"))
+        .code(ErrorCode::RUN_INTERRUPTED)
+        .next("run the same command again")
 }

@@ -157,7 +157,6 @@ impl WriteSession {
                     Duration::from_millis(300)
                 }
             };
-            self.keep_awake().await;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 signal = self.stop.wait() => return Err(StepError::Stopped(signal)),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::blockers::WantedLock;
 use super::prepared::PreparedStatement;
+use crate::postgres::connection::IDLE_TRANSACTION_LIMIT;
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,19 +20,11 @@ pub struct StepLimits {
 /// The shortest and the longest time that a session may be idle between the end of a script and its COMMIT before the
 /// server ends it.
 const IDLE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// How long a session may be idle in the transaction of a step before the server ends it.
-pub(super) const IDLE_LIMIT: (&str, &str) = ("idle_in_transaction_session_timeout", "60s");
-/// How long a session that holds the lock of the database may be unused before the server ends it, and with it the lock. Where
-/// a proxy keeps the connection of a client that is gone, nothing else ends it. See [`AWAKE`].
-pub(super) const UNUSED_LIMIT: (&str, &str) = ("idle_session_timeout", "60s");
-/// How often the connections are used while something else is waited for: neither the server nor a proxy or firewall on the
-/// way is to close them as unused.
-pub const AWAKE: Duration = Duration::from_secs(20);
 
 impl StepLimits {
     /// The statements that set the limits again behind a script that may have set others.
     pub fn restored(&self) -> String {
-        let idle = (IDLE_LIMIT.0, IDLE_LIMIT.1.to_owned());
+        let idle = (IDLE_TRANSACTION_LIMIT.0, IDLE_TRANSACTION_LIMIT.1.to_owned());
         let settings = self.settings().into_iter().chain([idle]);
         settings.map(|(name, value)| format!("SET LOCAL {name} = '{value}'")).collect::<Vec<_>>().join("; ")
     }

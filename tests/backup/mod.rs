@@ -15,3 +15,4 @@ mod secrets;
 mod settings;
 mod site;
 mod standby;
+mod vanished;

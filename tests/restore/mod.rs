@@ -8,3 +8,4 @@ mod kinds;
 mod refused;
 mod site;
 mod tampered;
+mod vanished;

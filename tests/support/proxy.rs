@@ -153,6 +153,8 @@ fn serve(
         let _ = to_client.shutdown(std::net::Shutdown::Both);
     });
     let _ = questions(&mut client, &mut server, hook, counts, (stalled, &swallowed));
+    // A proxy that stands still does not pass on that its client is gone, either.
+    while_stalled(stalled);
     let _ = server.shutdown(std::net::Shutdown::Both);
     let _ = answers.join();
 }

@@ -15,7 +15,7 @@ use super::super::progress::{BackupObserver, BackupProgress};
 use super::super::store::Store;
 use super::super::verify_member::verify_member;
 use super::requirements::ArchiveRequirements;
-use crate::error::{Exit, Failure, exit_of};
+use crate::error::{Exit, Failure, with_failure};
 use crate::postgres::connection::ServerVersion;
 use crate::text::short_id;
 
@@ -45,16 +45,14 @@ impl<'s> VerifiedArchive<'s> {
     ) -> Result<Self> {
         restorable(manifest)?;
         Self::read_all(store, manifest, programs, observer).await.map_err(|error| {
-            let refused = exit_of(&error) == Exit::RolledBack;
-            match error.downcast::<Failure>() {
-                Ok(failure) if refused => {
+            with_failure(error, |failure| match failure.exit {
+                Exit::RolledBack => {
                     let what = format!("{}; nothing was restored, and nothing was changed", failure.what);
                     let next = "use another backup: trueup backup list".to_owned();
-                    Failure { exit: Exit::Refused, what, next, ..failure }.into()
+                    Failure { exit: Exit::Refused, what, next, ..failure }
                 }
-                Ok(failure) => failure.into(),
-                Err(error) => error,
-            }
+                _ => failure,
+            })
         })
     }
 

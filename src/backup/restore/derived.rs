@@ -15,7 +15,7 @@ use super::server::failed;
 use super::{session_without_timeouts, swap};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{self, Session, Target};
-use crate::postgres::sql::literal;
+use crate::postgres::sql::{identifier, literal, schemas_of_path};
 
 const FUNCTIONS: &str = include_str!("../sql/functions.sql");
 const CHECKS: &str = include_str!("sql/checks.sql");
@@ -115,11 +115,11 @@ pub(super) async fn restore(
 
 /// The search_path of the database that was backed up, then that of the project.
 pub(in crate::backup) fn wanted_path(project: &str, database: Option<&str>) -> String {
-    let database = swap::setting("search_path", database.unwrap_or(DEFAULT_PATH));
-    let known: Vec<&str> = database.split(", ").map(|schema| schema.trim_matches('\'')).collect();
-    let more = project.split(',').map(str::trim).filter(|schema| !schema.is_empty());
-    let more: Vec<&str> = more.filter(|schema| !known.contains(&schema.trim_matches('"'))).collect();
-    std::iter::once(database.as_str()).chain(more).collect::<Vec<_>>().join(", ")
+    let database = database.unwrap_or(DEFAULT_PATH);
+    let known = schemas_of_path(database);
+    let more = schemas_of_path(project).into_iter().filter(|schema| !known.contains(schema));
+    let more = more.map(|schema| identifier(&schema).into_owned());
+    std::iter::once(swap::setting("search_path", database)).chain(more).collect::<Vec<_>>().join(", ")
 }
 
 /// A function that looks names up when it runs.
@@ -224,6 +224,7 @@ mod tests {
         assert_eq!(wanted_path("app, pg_temp", None), "'$user', 'public', app, pg_temp");
         assert_eq!(wanted_path("public, pg_temp", None), "'$user', 'public', pg_temp");
         assert_eq!(wanted_path("", Some("\"o,d\", b")), "'o,d', 'b'");
+        assert_eq!(wanted_path("\"o,d\", \"N,w\"", Some("\"o,d\"")), "'o,d', \"N,w\"");
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::server::{OWN, PATIENCE, RestoreServer, failed};
+use super::server::{RestoreServer, failed, prepare_to_hold};
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::postgres::connection::{OBSERVED_SESSION, Session};
+use crate::postgres::connection::Session;
 use crate::postgres::sql::{identifier, literal};
 
 const HOLDER: &str = include_str!("sql/holder.sql");
@@ -51,8 +51,7 @@ impl RestoreServer {
     /// Exit 75: another run has taken the lock meanwhile.
     pub(super) async fn reconnect(&mut self) -> Result<()> {
         let mut session = self.target.connect_patiently(self.application(), RETURN).await?;
-        session.give_up_after(PATIENCE);
-        session.execute(format!("{OWN}; {OBSERVED_SESSION}")).await?;
+        prepare_to_hold(&mut session).await?;
         let Process { pid, began } = &self.process;
         session
             .execute(format!(

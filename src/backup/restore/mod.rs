@@ -21,8 +21,8 @@ use anyhow::Result;
 
 use self::server::{comment_of, comment_on, failed};
 use super::progress::{BackupObserver, BackupProgress};
-use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::postgres::connection::{self, OBSERVED_SESSION, Session, Target, sqlstate};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
+use crate::postgres::connection::{self, OBSERVED_SESSION, Session, Target, limit_unused, sqlstate};
 use crate::postgres::sql::identifier;
 use crate::writer::StopSignal;
 
@@ -262,10 +262,10 @@ pub async fn discard(server: &mut RestoreServer, restored: &str) -> Result<()> {
     server.drop(restored).await
 }
 
-/// A session without timeouts.
+/// A session in which a statement may take as long as it takes.
 async fn session_without_timeouts(target: &Target, application: &str) -> Result<Session> {
     let mut session = target.connect(application).await?;
-    let settings = "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0";
+    let settings = format!("SET statement_timeout = 0; SET lock_timeout = 0; {}", limit_unused());
     session.execute(format!("{settings}; {OBSERVED_SESSION}")).await?;
     Ok(session)
 }
@@ -294,16 +294,12 @@ fn interrupted(signal: &str) -> Failure {
 
 /// The error of a restore after its database was dropped.
 fn after_dropping(error: anyhow::Error) -> anyhow::Error {
-    let exit = match exit_of(&error) {
-        Exit::CannotTell | Exit::Busy => Exit::RolledBack,
-        exit => exit,
-    };
-    match error.downcast::<Failure>() {
-        Ok(failure) => {
-            let what =
-                format!("{}; what had been restored was dropped, and nothing was changed", failure.what);
-            Failure { exit, what, ..failure }.into()
-        }
-        Err(error) => error,
-    }
+    with_failure(error, |failure| {
+        let exit = match failure.exit {
+            Exit::CannotTell | Exit::Busy => Exit::RolledBack,
+            exit => exit,
+        };
+        let what = format!("{}; what had been restored was dropped, and nothing was changed", failure.what);
+        Failure { exit, what, ..failure }
+    })
 }

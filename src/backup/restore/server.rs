@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use ulid::Ulid;
 
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::postgres::connection::{
-    self, OBSERVED_SESSION, OwnedRow, RowError, ServerVersion, Session, Target, sqlstate,
+    self, OBSERVED_SESSION, OwnedRow, RowError, ServerVersion, Session, Target, limit_unused, sqlstate,
 };
 use crate::postgres::sql::{LONGEST_NAME, identifier, literal};
 use crate::writer;
@@ -26,12 +26,13 @@ const RESTORING: &str = "_restoring_";
 /// The number of characters of the ULID, which are random ones.
 const TAIL: usize = 10;
 /// How long the server may take to answer: dropping or renaming a large database takes a while.
-pub(super) const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// The databases that trueup connects to while it creates and renames others.
 const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 /// Session settings that make statements independent of the settings of roles and databases.
-pub(super) const OWN: &str = "SET search_path = pg_catalog, pg_temp; SET statement_timeout = 0; SET lock_timeout = '30s'; \
-    SET idle_session_timeout = 0; SET standard_conforming_strings = on; SET quote_all_identifiers = off; SET role = none";
+const OWN: &str = "SET search_path = pg_catalog, pg_temp; SET statement_timeout = 0; SET lock_timeout = '30s'; \
+    SET standard_conforming_strings = on; SET quote_all_identifiers = off; SET role = none";
+
 /// A connection to the server.
 #[derive(Debug)]
 pub struct RestoreServer {
@@ -148,10 +149,9 @@ impl RestoreServer {
 
     async fn with_session(mut session: Session, target: Target, application: &str) -> Result<Self> {
         writer::no_pooler_before(&target, application).await?;
-        session.give_up_after(PATIENCE);
         let version = session.server_version()?;
         let doing = |error| connection::server_failure(error, "looking at the server");
-        session.execute(format!("{OWN}; {OBSERVED_SESSION}")).await.map_err(doing)?;
+        prepare_to_hold(&mut session).await.map_err(doing)?;
         let process = Process::of(&mut session).await.map_err(doing)?;
         let row = session.query_one(ABOUT).await.map_err(doing)?;
         let text = |column: &str| row.get::<String>(column).map_err(|error| doing(error.into()));
@@ -210,7 +210,7 @@ impl RestoreServer {
     pub async fn objects(&self, database: &str) -> Result<Vec<String>> {
         let mut session = self.target(database).connect(&self.application).await?;
         let doing = |error| connection::server_failure(error, "looking for what is in the database");
-        session.execute(format!("{OWN}; {OBSERVED_SESSION}")).await.map_err(doing)?;
+        session.execute(own_settings()).await.map_err(doing)?;
         let rows = session.query(OBJECTS).await.map_err(doing)?;
         session.close().await;
         rows.iter().map(|row| row.get("what")).collect::<Result<_, _>>().map_err(|error| doing(error.into()))
@@ -394,6 +394,17 @@ impl RestoreServer {
     }
 }
 
+/// Makes a session that can hold the lock of a restore: it is kept in use, and the server ends it when this process is gone.
+pub(super) async fn prepare_to_hold(session: &mut Session) -> Result<()> {
+    session.give_up_after(PATIENCE);
+    session.keep_in_use();
+    session.execute(own_settings()).await
+}
+
+fn own_settings() -> String {
+    format!("{OWN}; {}; {OBSERVED_SESSION}", limit_unused())
+}
+
 /// The beginning of the comment on a database that is being restored.
 pub(super) fn comment_of(meant: &str) -> String {
     format!("trueup restore of {}: ", identifier(meant))
@@ -418,13 +429,10 @@ pub(super) fn shortened(name: &str, room: usize) -> &str {
 
 /// The failure of a statement that left everything as it was.
 pub(super) fn failed(error: anyhow::Error, doing: &str) -> anyhow::Error {
-    match connection::server_failure(error, doing).downcast::<Failure>() {
-        Ok(failure) if matches!(failure.exit, Exit::CannotTell | Exit::Busy) => {
-            Failure { exit: Exit::RolledBack, ..failure }.into()
-        }
-        Ok(failure) => failure.into(),
-        Err(error) => error,
-    }
+    with_failure(connection::server_failure(error, doing), |failure| match failure.exit {
+        Exit::CannotTell | Exit::Busy => Failure { exit: Exit::RolledBack, ..failure },
+        _ => failure,
+    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::archive::{VerifiedArchive, major_of};
 use super::compatibility::Compatibility;
 use super::server::RestoreServer;
 use super::{RestoreJob, swap};
-use crate::error::{ErrorCode, Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::postgres::connection::{ServerVersion, Target};
 use crate::postgres::scratch::{Scratch, ScratchOptions};
 use crate::writer::StopSignal;
@@ -136,10 +136,8 @@ impl TrialRestore {
 
 /// What a restore refuses because the backup is damaged is the result of a verification.
 fn damaged(error: anyhow::Error) -> anyhow::Error {
-    let refused = exit_of(&error) == Exit::Refused;
-    match error.downcast::<Failure>() {
-        Ok(failure) if refused => Failure { exit: Exit::RolledBack, ..failure }.into(),
-        Ok(failure) => failure.into(),
-        Err(error) => error,
-    }
+    with_failure(error, |failure| match failure.exit {
+        Exit::Refused => Failure { exit: Exit::RolledBack, ..failure },
+        _ => failure,
+    })
 }

@@ -207,7 +207,7 @@ impl<'j> Executor<'j> {
         let begun = Instant::now();
         let (number, of) = (self.next, self.job.steps.len());
         if !step.record && !step.directives.requires_checks.is_empty() {
-            self.job.writer.awake_during(self.job.guard.pass(step)).await?;
+            self.job.writer.while_connected(self.job.guard.pass(step)).await?;
         }
         let doing = if step.record { "recording" } else { "applying" };
         self.job.watch.observe(&Event::Begun { doing, what: &step.title, number, of });

@@ -28,8 +28,8 @@ use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::adoption::AdoptionReport;
 use crate::workflow::reports::plan_report::{FileAction, PlanDirection, PlanReport, StepReport};
 use crate::workflow::reports::schema_report::SchemaReport;
-use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
-use crate::writer::{StepLimits, StopSignal};
+use crate::workflow::write_command::{WriteCommand, refuse_unclear};
+use crate::writer::{StepLimits, StopSignal, interrupted};
 use args::AdoptArgs;
 
 /// What is to be recorded, and why.
@@ -77,7 +77,7 @@ pub(super) async fn run(settings: &Settings, args: &AdoptArgs, mut stop: StopSig
     // Somebody else may have been faster, or at work on the schema.
     let shown = prepared;
     let snapshot = read_database(settings, writing.writer.read_session().await?, &declared).await?;
-    writing.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
+    writing.check_environment(snapshot.mark())?;
     let prepared = prepare(settings, args, &writing.target, &declared, snapshot)?;
     if prepared.settled || prepared.refused.is_some() {
         writing.writer.close().await;
@@ -110,7 +110,7 @@ async fn ask<'s>(
         project_model::beside(settings, WriteCommand::open(settings, &args.write, stop)).await?;
     let declared = reading.finish(settings).await?.without_seeds();
     let snapshot = read_database(settings, writing.writer.read_session().await?, &declared).await?;
-    writing.check_environment(snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref()))?;
+    writing.check_environment(snapshot.mark())?;
     let prepared = prepare(settings, args, &writing.target, &declared, snapshot)?;
     if prepared.settled || prepared.refused.is_some() {
         return Ok((writing, declared, prepared));
@@ -131,7 +131,7 @@ async fn ask<'s>(
         Some(_) => format!("record {migrations} as applied"),
         None => format!("take over refinery's history, keeping the texts of {migrations},"),
     };
-    let mark = prepared.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = prepared.snapshot.mark();
     writing.confirm(&what, mark).await?;
     Ok((writing, declared, prepared))
 }

@@ -21,9 +21,9 @@ use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::snapshot;
 use crate::workflow::backup_store::LatestOf;
+use crate::workflow::confirmation::answer;
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
-use crate::workflow::write_command::answer;
 use crate::workflow::{backup_store, comparison, environment_mark};
 use crate::writer::{self, StopSignal};
 use args::{BackupAction, BackupArgs, VerifyLevel};
@@ -54,7 +54,7 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: StopSignal) -> Resul
     let request = comparison::request(settings, needs);
     let status = snapshot::take_status(&mut session, &request, None).await?;
     session.close().await;
-    environment_mark::expect(settings, status.internal.as_ref(), &status.identity.database)?;
+    environment_mark::expect(settings, status.mark(), &status.identity.database)?;
     writer::no_pooler_before(&target, &application).await?;
     let external = backup_store::external(settings);
     let method = backup_store::method(settings, &external);
@@ -77,7 +77,7 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: StopSignal) -> Resul
             level: args.verify.map_or_else(|| backup_store::level(settings), proof_level),
             trial: &backup_store::trial(settings),
             lock_wait: settings.database.lock_timeout.unwrap_or(backup_store::LOCK_WAIT),
-            labels: backup_store::source_labels(status.internal.as_ref(), status.history.as_deref()),
+            labels: backup_store::source_labels(status.mark(), status.history.as_deref()),
             expected: Some(DatabaseIdentity {
                 system_identifier: &status.identity.system_identifier,
                 oid: status.identity.database_oid,

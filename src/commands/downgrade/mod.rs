@@ -22,7 +22,8 @@ use crate::workflow::plan_steps;
 use crate::workflow::project_model::ProjectModel;
 use crate::workflow::reports::loss::LossReport;
 use crate::workflow::reports::schema_report::SchemaReport;
-use crate::workflow::write_command::{refuse_unclear, until_stopped};
+use crate::workflow::signals::until_stopped;
+use crate::workflow::write_command::refuse_unclear;
 use crate::writer::StopSignal;
 use args::DowngradeArgs;
 

@@ -13,8 +13,8 @@ use crate::workflow::environment_mark;
 use crate::workflow::migrate::changed_meanwhile;
 use crate::workflow::reports::decision::{DecisionReport, Subject};
 use crate::workflow::reports::target::TargetReport;
-use crate::workflow::write_command::{WriteCommand, interrupted};
-use crate::writer::{Mark, Marking, StopSignal};
+use crate::workflow::write_command::WriteCommand;
+use crate::writer::{Mark, Marking, StopSignal, interrupted};
 use args::{EnvironmentAction, EnvironmentArgs};
 
 /// Runs the command.
@@ -85,7 +85,7 @@ async fn confirm(
     before: Option<&Mark>,
 ) -> Result<()> {
     if settings.output.interactive {
-        return writing.confirm_by_name(&format!("mark it as environment {name}?")).await;
+        return writing.confirmation().confirm_by_name(&format!("mark it as environment {name}?")).await;
     }
     let refuse = |what: String, next: String| Err(Failure::new(Exit::Refused, what).next(next).into());
     if let Some(mark) = before.filter(|mark| !settings.project.owns(mark.project.as_deref())) {

@@ -24,8 +24,8 @@ use crate::workflow::plan_steps;
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::decision::{DecisionReport, Subject};
 use crate::workflow::reports::target::{ReportedMigration, TargetReport};
-use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
-use crate::writer::StopSignal;
+use crate::workflow::write_command::{WriteCommand, refuse_unclear};
+use crate::writer::{StopSignal, interrupted};
 use args::{Decision, ResolveArgs};
 
 /// What a look at the database says about the decision.
@@ -90,7 +90,7 @@ async fn ask<'s>(
             output::err(&output::shown(&proposed.proposal(), deliver::style(&settings.output)));
         }
         let what = format!("resolve {} as {}", resolved.title, verdict(args).word());
-        let mark = evaluated.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+        let mark = evaluated.snapshot.mark();
         writing.confirm(&what, mark).await?;
     }
     Ok((writing, declared, evaluated))

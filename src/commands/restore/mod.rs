@@ -14,17 +14,18 @@ use crate::backup::restore::{
 };
 use crate::backup::{Manifest, Programs, Scope, Store};
 use crate::cli::WriteArgs;
-use crate::error::{ErrorCode, Exit, Failure, exit_of};
+use crate::error::{ErrorCode, Exit, Failure, exit_of, with_failure};
 use crate::output::{self, Progress};
 use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::text::short_id;
 use crate::workflow::backup_store::LatestOf;
+use crate::workflow::confirmation::Confirmation;
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::reports::target::TargetReport;
-use crate::workflow::write_command::{Confirmation, WriteCommand, interrupted};
+use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{backup_store, comparison, environment_mark, project_model};
-use crate::writer::{Mark, StopSignal};
+use crate::writer::{Mark, StopSignal, interrupted};
 use args::RestoreArgs;
 
 /// The databases that new databases are copied from.
@@ -100,13 +101,14 @@ fn refuse_script(args: &RestoreArgs) -> Result<(), Failure> {
 
 async fn find(store: &Store, args: &RestoreArgs, among: LatestOf<'_>) -> Result<Manifest> {
     let found = backup_store::find(store, &args.backup, among).await;
-    let manifest = found.map_err(|error| match error.downcast::<Failure>() {
-        Ok(failure) if failure.exit == Exit::RolledBack => {
-            let what = format!("{}; nothing was changed", failure.what);
-            Failure { exit: Exit::Refused, what, ..failure }.into()
-        }
-        Ok(failure) => failure.into(),
-        Err(error) => error,
+    let manifest = found.map_err(|error| {
+        with_failure(error, |failure| match failure.exit {
+            Exit::RolledBack => {
+                let what = format!("{}; nothing was changed", failure.what);
+                Failure { exit: Exit::Refused, what, ..failure }
+            }
+            _ => failure,
+        })
     })?;
     if args.replace && manifest.scope != Scope::Full {
         let what = format!(
@@ -253,7 +255,7 @@ impl Command<'_> {
         writing.lock().await?;
         let tablespace = old.tablespace().map(str::to_owned);
         let restoring = self.restore_into_new_database(tablespace.as_deref());
-        let (restored, derivation) = writing.writer.awake_during(restoring).await?;
+        let (restored, derivation) = writing.writer.while_connected(restoring).await?;
         if !empty && !derivation.missing.is_empty() {
             return self.keep_beside(old, &restored, derivation, mark.as_ref()).await;
         }

@@ -32,7 +32,7 @@ pub(super) fn build(
     stage: SeedStage,
 ) -> SeedReport {
     let identity = &seed_plan.snapshot.identity;
-    let marked = seed_plan.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let marked = seed_plan.snapshot.mark();
     let left = seed_plan.tables.iter().any(|table| table.plan.skips_any());
     let differs = match stage {
         SeedStage::Checked => left || !seed_plan.changes_nothing() || seed_plan.behind().next().is_some(),

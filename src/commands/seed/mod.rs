@@ -20,7 +20,7 @@ use report::SeedStage;
 
 use crate::changes::plan::Affected;
 use crate::data::seeds::{self, RowFilter, RowPlan, SeedQuery, Seeds, TablePlan};
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, with_failure};
 use crate::output;
 use crate::postgres::catalog::TableUse;
 use crate::postgres::catalog::reader::ReadOptions;
@@ -32,10 +32,11 @@ use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges
 use crate::workflow::deliver;
 use crate::workflow::migrate::{changed_meanwhile, defaults};
 use crate::workflow::project_model::Needs;
+use crate::workflow::signals::until_stopped;
 use crate::workflow::trusted::refuse_untrusted;
-use crate::workflow::write_command::{WriteCommand, interrupted, until_stopped};
+use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{comparison, environment_mark};
-use crate::writer::{StepError, StopSignal, Work};
+use crate::writer::{StepError, StopSignal, Work, interrupted};
 use args::SeedArgs;
 
 /// How often planning is repeated when rows change between planning and writing.
@@ -122,7 +123,7 @@ async fn show_plan(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> 
     };
     let request = Request { sequences: args.check, ..comparison::request(settings, needs(seeds, rows)) };
     let snapshot = snapshot::take(&mut session, &request).await?;
-    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+    environment_mark::expect(settings, snapshot.mark(), &snapshot.identity.database)?;
     let compared = ComparedSeeds::new(settings, args, snapshot, seeds)?;
     let mut seed_plan = compared.ordered(settings, &mut session, args.sql).await?;
     if args.sql {
@@ -167,7 +168,7 @@ async fn ask<'s>(
             (0, 0) => "record rows as seeded".to_owned(),
             (inserted, changed) => format!("insert {}, update {changed}", plural(inserted, "row")),
         };
-        let mark = seed_plan.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+        let mark = seed_plan.snapshot.mark();
         writing.confirm(&what, mark).await?;
     }
     Ok((writing, seed_plan))
@@ -243,7 +244,7 @@ async fn plan_backup(
         undo: None,
         only_affected: false,
     };
-    let mark = seed_plan.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = seed_plan.snapshot.mark();
     let protected = environment_mark::protected(settings, mark).is_some();
     let options = BackupOptions { no_backup: args.no_backup, protected, write };
     BackupPolicy::plan(settings, options, &changes, &seed_plan.snapshot, session).await
@@ -369,14 +370,11 @@ async fn move_sequences(session: &mut Session, statements: String, before: usize
 
 /// The failure of the check after the rows were written.
 fn unchecked(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast::<Failure>() {
-        Ok(failure) => {
-            let what =
-                format!("the rows are written and recorded; the check afterwards failed: {}", failure.what);
-            Failure { what, next: "trueup seed --check".to_owned(), ..failure }.into()
-        }
-        Err(error) => error,
-    }
+    with_failure(error, |failure| {
+        let what =
+            format!("the rows are written and recorded; the check afterwards failed: {}", failure.what);
+        Failure { what, next: "trueup seed --check".to_owned(), ..failure }
+    })
 }
 
 /// Reports that there is nothing to write, and closes the connections.

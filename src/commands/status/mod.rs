@@ -58,7 +58,7 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit> 
     );
     let goodbye = tokio::spawn(session.close());
     let snapshot = snapshot?;
-    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+    environment_mark::expect(settings, snapshot.mark(), &snapshot.identity.database)?;
     let migrations: Arc<[Migration]> = if tool.is_some() { of_tool } else { files.await?? };
     let report = evaluate(settings, args, &target, &migrations, snapshot, stored);
     // The process ends here: freeing so many texts one by one takes its time.
@@ -80,7 +80,7 @@ fn evaluate(
     let rows = snapshot.history.as_deref().unwrap_or_default();
     let unchanged = checksum::unchanged(migrations, rows);
     let history = history(migrations, rows, &unchanged, &snapshot);
-    let marked = snapshot.internal.as_ref().and_then(|internal| internal.mark.clone());
+    let marked = snapshot.mark().cloned();
     let mut notes = snapshot.notes;
     notes.extend(checksum::renumbered(migrations, rows, &unchanged).into_iter().map(|(was, is)| {
         format!(
@@ -95,11 +95,7 @@ fn evaluate(
     });
     let recorded = internal.backup.as_deref().and_then(|text| serde_json::from_str::<LastBackup>(text).ok());
     let known = ours.map(|manifest| LastBackup::new(manifest, &settings.backup.store)).chain(recorded);
-    let (partial, full): (Vec<_>, Vec<_>) = known.partition(|backup| backup.tables.is_some());
-    let newest = |backups: Vec<LastBackup>| backups.into_iter().max_by(|a, b| a.moment().cmp(&b.moment()));
-    let last_backup = newest(full);
-    let last_partial_backup = newest(partial)
-        .filter(|partial| last_backup.as_ref().is_none_or(|full| full.moment() < partial.moment()));
+    let (last_backup, last_partial_backup) = newest(known);
     if stored.is_none() {
         notes.push(format!("the backups in {} could not be listed", settings.backup.store));
     }
@@ -131,6 +127,16 @@ fn evaluate(
     };
     report.exit = exit(&report);
     report
+}
+
+/// The newest backup of the whole database, and that of some tables where it is newer.
+fn newest(known: impl Iterator<Item = LastBackup>) -> (Option<LastBackup>, Option<LastBackup>) {
+    let (partial, full): (Vec<_>, Vec<_>) = known.partition(|backup| backup.tables.is_some());
+    let newest = |backups: Vec<LastBackup>| backups.into_iter().max_by(|a, b| a.moment().cmp(&b.moment()));
+    let full = newest(full);
+    let is_newer = |partial: &LastBackup| full.as_ref().is_none_or(|full| full.moment() < partial.moment());
+    let partial = newest(partial).filter(is_newer);
+    (full, partial)
 }
 
 fn history(

@@ -23,9 +23,10 @@ use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::fix_report::{RepairStage, locked_by, trigger};
 use crate::workflow::reports::target::TargetReport;
-use crate::workflow::write_command::{WriteCommand, interrupted, until_stopped};
+use crate::workflow::signals::until_stopped;
+use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{comparison, data_checks, environment_mark};
-use crate::writer::StopSignal;
+use crate::writer::{StopSignal, interrupted};
 use args::UndoArgs;
 
 /// Runs the command.
@@ -135,7 +136,7 @@ async fn dry_run(settings: &Settings, args: &UndoArgs, run: &str) -> Result<Exit
     let mut session = target.connect(&settings.application()).await?;
     let request = comparison::request(settings, Needs::nothing());
     let snapshot = snapshot::take(&mut session, &request).await?;
-    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+    environment_mark::expect(settings, snapshot.mark(), &snapshot.identity.database)?;
     let transaction = ReadOnlyTransaction::repeatable_read()
         .statement_timeout(data_checks::repair_limits(settings, None).max_planning)
         .lock_timeout(request.lock_timeout)
@@ -176,7 +177,7 @@ async fn undo(
     if settings.output.interactive || !settings.output.quiet {
         output::err(&output::shown(&proposed.shown.proposal(), deliver::style(&settings.output)));
     }
-    let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = snapshot.mark();
     let what = format!("restore {}", plural(proposed.rows(), "row"));
     tokio::select! {
         biased;
@@ -258,7 +259,7 @@ async fn prune(
     if settings.output.interactive || !settings.output.quiet {
         output::err(&output::shown(&shown.proposal(), deliver::style(&settings.output)));
     }
-    let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = snapshot.mark();
     writing.confirm("remove these old values", mark).await?;
     writing.lock().await?;
     let marking = writing.first_mark();
@@ -272,7 +273,7 @@ async fn prune(
 }
 
 fn report(settings: &Settings, target: &Target, snapshot: &DatabaseSnapshot, undoes: &str) -> UndoReport {
-    let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = snapshot.mark();
     UndoReport {
         run: settings.run.clone(),
         exit: Exit::Clean,

@@ -13,7 +13,7 @@ use super::report::{DataCheckReport, VerifyReport, data_check_report};
 use super::{rows_of_check, rows_of_fix};
 use crate::data::checks::{self, Action, Check, Trigger, ValidatedCheck};
 use crate::data::repair::{self, InterruptedRun, Plan, PlanRequest, Repair, RepairLimits};
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, with_failure};
 use crate::output;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
@@ -23,9 +23,10 @@ use crate::workflow::backup_policy::{self, BackupPolicy};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::fix_report::{FixReport, RepairStage, locked_by};
-use crate::workflow::write_command::{WriteCommand, interrupted, until_stopped};
+use crate::workflow::signals::until_stopped;
+use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{comparison, data_checks, environment_mark};
-use crate::writer::{Blocker, StopSignal};
+use crate::writer::{Blocker, StopSignal, interrupted};
 
 /// How often rows are planned and repaired. Every further pass is about the rows that other sessions changed meanwhile.
 const PASSES: usize = 2;
@@ -75,7 +76,7 @@ async fn dry_run(settings: &Settings, args: &VerifyArgs, checks: Vec<Check>) -> 
     let mut session = target.connect(&settings.application()).await?;
     let request = comparison::request(settings, Needs::nothing());
     let snapshot = snapshot::take(&mut session, &request).await?;
-    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+    environment_mark::expect(settings, snapshot.mark(), &snapshot.identity.database)?;
     let role = &snapshot.identity.role;
     let request = ProposalRequest { settings, args, target: &target, checks: &checks, role, previews: true };
     let checks = propose(request, &mut session).await?;
@@ -105,7 +106,7 @@ async fn ask<'s>(
     let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
     let snapshot = writing.take_snapshot_for(Needs::nothing()).await?;
     let target = writing.target.clone();
-    let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.clone());
+    let mark = snapshot.mark().cloned();
     let protected = environment_mark::protected(settings, mark.as_ref()).is_some();
     let asks = !args.write.yes || protected && settings.output.interactive;
     let session = writing.writer.read_session().await?;
@@ -193,7 +194,7 @@ async fn carry_out(
         backed_up = Some((policy.plan, backup));
     }
     let again = run_again(settings, args, &writing.target, checks);
-    let mut reports = writing.writer.awake_during(again).await.map_err(not_run_again)?;
+    let mut reports = writing.writer.while_connected(again).await.map_err(not_run_again)?;
     explain(settings, args, &mut reports, checks, &proposed, &outcomes, writing)
         .await
         .map_err(not_run_again)?;
@@ -327,13 +328,10 @@ async fn explain(
 
 /// The failure of planning again. It stopped part-way if the run has changed rows before.
 fn partial(error: anyhow::Error, changed_rows: bool) -> anyhow::Error {
-    match error.downcast::<Failure>() {
-        Ok(failure) if changed_rows && failure.exit == Exit::RolledBack => {
-            Failure { exit: Exit::Partial, ..failure }.into()
-        }
-        Ok(failure) => failure.into(),
-        Err(error) => error,
-    }
+    with_failure(error, |failure| match failure.exit {
+        Exit::RolledBack if changed_rows => Failure { exit: Exit::Partial, ..failure },
+        _ => failure,
+    })
 }
 
 /// How many fixes of a plan may change rows of a check's table.
@@ -428,13 +426,10 @@ async fn run_again(
 
 /// The failure of running the checks again, after the repair.
 fn not_run_again(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast::<Failure>() {
-        Ok(failure) => {
-            let what = format!("the repair is done and recorded; counting again failed: {}", failure.what);
-            Failure { what, next: "trueup verify".to_owned(), ..failure }.into()
-        }
-        Err(error) => error,
-    }
+    with_failure(error, |failure| {
+        let what = format!("the repair is done and recorded; counting again failed: {}", failure.what);
+        Failure { what, next: "trueup verify".to_owned(), ..failure }
+    })
 }
 
 fn print(settings: &Settings, report: &VerifyReport) -> Result<Exit> {

@@ -31,7 +31,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let mut session = target.connect(&application).await?;
     let request = comparison::request(settings, Needs::nothing());
     let status = snapshot::take_status(&mut session, &request, None).await?;
-    environment_mark::expect(settings, status.internal.as_ref(), &status.identity.database)?;
+    environment_mark::expect(settings, status.mark(), &status.identity.database)?;
     let sample = rows_of_check(settings, args);
     let options = data_checks::options(settings, &target, &application, sample, args.jobs);
     let begun = Instant::now();
@@ -39,7 +39,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let took = begun.elapsed();
     session.close().await;
     let checks: Vec<_> = results.into_iter().map(report::data_check_report).collect();
-    let mark = status.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = status.mark();
     let findings = report::findings(&checks);
     let report = VerifyReport {
         run: settings.run.clone(),

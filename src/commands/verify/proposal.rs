@@ -210,7 +210,7 @@ pub(super) fn report(
     checks: Vec<DataCheckReport>,
     stage: RepairStage,
 ) -> VerifyReport {
-    let mark = proposed.snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
+    let mark = proposed.snapshot.mark();
     let checks = match stage {
         RepairStage::Done => checks,
         RepairStage::Planned => proposed.checks.iter().map(planned).collect(),

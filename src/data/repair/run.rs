@@ -11,7 +11,7 @@ use super::columns::{FORMATS, numbered, of, same_image};
 use super::records::{Repair, RepairState};
 use super::{RepairLimits, state};
 use crate::data::checks::Action;
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::postgres::sql::identifier;
 use crate::text::{duration, short_id};
 use crate::writer::{Blocker, Event, StepError, Watch, WriteSession};
@@ -112,14 +112,11 @@ impl StoppedRepair<'_> {
             other => {
                 // The server would refuse the same rows again.
                 let refused = matches!(other, StepError::Refused { .. });
-                match other.failure(&title, partial).downcast::<Failure>() {
-                    Ok(failure) => {
-                        let keeps_hint = failure.exit == Exit::Unknown || !partial;
-                        let next = if keeps_hint { failure.next } else { self.next(refused) };
-                        Failure { what: format!("{}; {so_far}", failure.what), next, ..failure }.into()
-                    }
-                    Err(error) => error,
-                }
+                with_failure(other.failure(&title, partial), |failure| {
+                    let keeps_hint = failure.exit == Exit::Unknown || !partial;
+                    let next = if keeps_hint { failure.next } else { self.next(refused) };
+                    Failure { what: format!("{}; {so_far}", failure.what), next, ..failure }
+                })
             }
         }
     }

@@ -30,8 +30,8 @@ use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::backup_plan::BackupPlan;
 use crate::workflow::reports::loss::LossReport;
 use crate::workflow::reports::schema_report::SchemaReport;
-use crate::workflow::write_command::{WriteCommand, interrupted, refuse_unclear};
-use crate::writer::StopSignal;
+use crate::workflow::write_command::{WriteCommand, refuse_unclear};
+use crate::writer::{StopSignal, interrupted};
 
 /// What the command line asks for.
 pub(crate) struct ToolChange<'a> {

@@ -19,8 +19,6 @@ use crate::project::Settings;
 use crate::text::{duration, one_line, without_passwords};
 use crate::workflow::write_command::WriteCommand;
 
-/// How often both connections are used while the tool works.
-const AWAKE: Duration = Duration::from_secs(20);
 /// How long the tool may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long its output is read after it has ended: a process that it has left behind may hold the pipe open.
@@ -82,7 +80,7 @@ impl Child<'_> {
             biased;
             ended = until_end(child, reading.as_mut()) => Ok(ended?),
             signal = stop.wait() => Err(format!("trueup was told to stop by {signal}")),
-            error = writing.writer.stay_awake(AWAKE) => Err(format!("the connection was lost: {error}")),
+            error = writing.writer.lost() => Err(format!("the connection was lost: {error}")),
             () = tokio::time::sleep(limit) => {
                 Err(format!("it took longer than {}, and was ended", duration(limit)))
             }

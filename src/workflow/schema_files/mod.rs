@@ -92,8 +92,8 @@ pub(crate) async fn take_in(
         let now = compile_on(settings, &declared(&sources), &mut scratch).await?;
         let needs = Needs { options: now.head.options.clone(), ..Needs::nothing() };
         let snapshot = snapshot::take(&mut session, &request(settings, needs)).await?;
-        let mark = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
-        environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+        let mark = snapshot.mark();
+        environment_mark::expect(settings, snapshot.mark(), &snapshot.identity.database)?;
         environment_mark::refuse_foreign(settings, mark, &snapshot.identity.database)?;
         proof::refuse_incomplete(settings, &snapshot)?;
         let mut change = FileChanges::of(settings, &sources, &now, &snapshot)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::{CHANGE, Other, SHORT, TABLE, applied, project, upgrade};
+use super::{CHANGE, Other, SHORT, TABLE, applied, project, uncompiled, upgrade};
 use crate::support::cluster::Cluster;
 use crate::support::program::{Ran, Running};
 use crate::support::project::Project;
@@ -286,4 +286,18 @@ fn looking_whether_anybody_is_in_the_way_is_part_of_beginning_a_step() {
     });
     upgrade(&project, &proxy.url(&database)).exit(0).says("done: applied 1 migration");
     assert_eq!(LOOKS.load(Ordering::SeqCst), 0);
+}
+
+/// The plan names what it locks also where the search_path names a schema with a comma in it.
+#[test]
+fn the_plan_finds_a_table_in_a_schema_with_a_comma() {
+    let settings = format!("{SHORT}[database]\nsearch_path = '\"Sales, EU\", public'\n");
+    let first = "CREATE SCHEMA \"Sales, EU\"; CREATE TABLE \"Sales, EU\".items (id int);";
+    let second = "ALTER TABLE items ADD COLUMN note text;";
+    let project = uncompiled(&settings, &[("V1__items.sql", first), ("V2__note.sql", second)]);
+    let database = support::database();
+    project.trueup(["compile"], &database).exit(0);
+    upgrade(&project, &database).args(["--to", "1"]).exit(0);
+    let plan = upgrade(&project, &database).arg("--dry-run").document()["plan"].clone();
+    assert_eq!(plan["steps"][0]["locks"][0]["relation"], "\"Sales, EU\".items", "{plan:#}");
 }

@@ -1,18 +1,28 @@
 //! Messages of the simple protocol: several statements, one round trip, rows streamed as text
 //! (manual, "Simple Query").
 
-use std::time::{Duration, Instant};
+mod abandoned;
+mod heartbeat;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Either};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::abandoned::{ServerProcess, ends_transaction};
+use abandoned::{ServerProcess, ends_transaction};
+use heartbeat::{Heartbeat, SharedConnection};
+
 use super::row::{OwnedRow, Row, RowBuffer, Single};
 use super::value::{FromValue, RowError};
 use super::{Batch, ServerVersion, Target, describe, server_error};
 use crate::error::{ErrorCode, Exit, Failure};
+
+pub use abandoned::{CHECK_CLIENT, EndedStatements, OBSERVED, OBSERVED_SESSION, end_abandoned};
+pub use heartbeat::{IDLE_SESSION_LIMIT, IDLE_TRANSACTION_LIMIT, limit_unused};
 
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -20,11 +30,12 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// One session with a server. Everything that talks to PostgreSQL does it through one of these.
 #[derive(Debug)]
 pub struct Session {
-    connection: PgConnection,
+    connection: Arc<Mutex<SharedConnection>>,
+    heartbeat: Option<Heartbeat>,
+    version: Option<u32>,
     patience: Option<Duration>,
     done: usize,
     given_up: bool,
-    used: Instant,
     backend: ServerProcess,
 }
 
@@ -32,11 +43,12 @@ impl Session {
     /// Takes over an established connection.
     pub fn new(connection: PgConnection) -> Self {
         Self {
-            connection,
+            version: connection.server_version_num(),
+            connection: Arc::new(Mutex::new(SharedConnection { connection, given_up: None })),
+            heartbeat: None,
             patience: None,
             done: 0,
             given_up: false,
-            used: Instant::now(),
             backend: ServerProcess::default(),
         }
     }
@@ -64,6 +76,21 @@ impl Session {
         self.patience = None;
     }
 
+    /// From now on the connection is used every so often, whatever else goes on, for as long as this session lasts.
+    pub fn keep_in_use(&mut self) {
+        self.heartbeat.get_or_insert_with(|| Heartbeat::of(Arc::clone(&self.connection), self.patience));
+    }
+
+    /// Waits until a connection that is kept in use is lost, and returns why.
+    pub async fn lost(&mut self) -> anyhow::Error {
+        let error = match &mut self.heartbeat {
+            Some(heartbeat) => heartbeat.lost().await,
+            None => std::future::pending().await,
+        };
+        self.heartbeat = None;
+        error
+    }
+
     /// Sends one message and hands every row to `each`, with the number of the statement (from 0) it belongs to.
     /// One round trip. After an error the session may stand in an aborted transaction: send `ROLLBACK`.
     ///
@@ -79,7 +106,6 @@ impl Session {
         self.backend.begins(&sql);
         let ends = ends_transaction(&sql);
         let answered = self.answers(sql, &mut each).await;
-        self.used = Instant::now();
         if !answered.as_ref().is_err_and(may_go_on) {
             self.backend.answered(ends && answered.is_ok());
         }
@@ -91,7 +117,8 @@ impl Session {
         sql: String,
         each: &mut impl FnMut(usize, Row<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut self.connection);
+        let mut shared = self.connection().await?;
+        let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut shared.connection);
         loop {
             let answer = patiently(self.patience, answers.try_next()).await;
             let Some(answer) = answer.inspect_err(|_| self.given_up = true)?? else { return Ok(()) };
@@ -107,6 +134,16 @@ impl Session {
         }
     }
 
+    /// The connection, once its heartbeat was answered.
+    async fn connection(&mut self) -> Result<OwnedMutexGuard<SharedConnection>, Failure> {
+        let shared = patiently(self.patience, Arc::clone(&self.connection).lock_owned()).await;
+        let shared = shared.and_then(|shared| match &shared.given_up {
+            Some(silence) => Err(silence.clone()),
+            None => Ok(shared),
+        });
+        shared.inspect_err(|_| self.given_up = true)
+    }
+
     /// Runs one query as a prepared statement, of which the server accepts only one in a message. The query must return
     /// a row of texts, which is ignored. Nothing stays prepared.
     ///
@@ -114,8 +151,9 @@ impl Session {
     /// See [`Session::message`]. A text of several statements is an error of the server.
     pub async fn run_prepared(&mut self, sql: String) -> Result<()> {
         let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        let mut shared = self.connection().await?;
         self.backend.works = true;
-        let answer = patiently(self.patience, query.fetch_one(&mut self.connection)).await;
+        let answer = patiently(self.patience, query.fetch_one(&mut shared.connection)).await;
         let answer = answer.inspect_err(|_| self.given_up = true);
         let answer = answer.map_err(anyhow::Error::new).and_then(|answer| Ok(answer?));
         self.backend.works = answer.as_ref().is_err_and(may_go_on);
@@ -137,7 +175,8 @@ impl Session {
 
     async fn copied(&mut self, copy: &str) -> Result<u64> {
         let patience = self.patience;
-        let copying = patiently(patience, self.connection.copy_out_raw(copy)).await;
+        let mut shared = self.connection().await?;
+        let copying = patiently(patience, shared.connection.copy_out_raw(copy)).await;
         let mut rows = copying.inspect_err(|_| self.given_up = true)??;
         let mut count = 0;
         loop {
@@ -157,11 +196,6 @@ impl Session {
     /// Whether the server was silent for too long, once: the session is of no use any more.
     pub fn is_given_up(&self) -> bool {
         self.given_up
-    }
-
-    /// How long ago the server last answered a message.
-    pub fn unused_for(&self) -> Duration {
-        self.used.elapsed()
     }
 
     /// Somebody else has noticed that the server says nothing.
@@ -252,15 +286,22 @@ impl Session {
     /// # Errors
     /// When it reported none, which no PostgreSQL does.
     pub fn server_version(&self) -> Result<ServerVersion> {
-        self.connection
-            .server_version_num()
+        self.version
             .map(ServerVersion)
             .ok_or_else(|| anyhow!("the server did not report its version: is this PostgreSQL?"))
     }
 
     /// Says goodbye. Dropping a session closes the socket without a word, which the server logs.
     pub async fn close(self) {
-        let goodbye = sqlx::Connection::close(self.connection);
+        let Self { connection, heartbeat, .. } = self;
+        let goodbye = async {
+            if let Some(heartbeat) = heartbeat {
+                heartbeat.stop().await;
+            }
+            if let Some(shared) = Arc::into_inner(connection) {
+                let _ = sqlx::Connection::close(shared.into_inner().connection).await;
+            }
+        };
         let _ = tokio::time::timeout(GOODBYE, goodbye).await;
     }
 }

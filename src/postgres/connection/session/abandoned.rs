@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::row::Row;
-use super::value::RowError;
-use super::{Session, Target};
+use super::Session;
+use crate::postgres::connection::row::Row;
+use crate::postgres::connection::{RowError, Target};
 
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,6 +1,10 @@
 //! Compares a snapshot of a live database with the declared model, and reports the result. It writes nothing.
 
+mod recorded;
+mod scope;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,23 +14,21 @@ use crate::data::seeds;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, LOCK_FILE, Location, Severity, Summary};
 use crate::migrations::{Migration, checksum};
-use crate::model::diagnosis::{
-    self, Accepted, Basis, Diagnosis, Edit, Facts, MigrationState, RecordedState, Unfinished,
-};
-use crate::model::{self, CompiledMigration, Declarations, DeclaredBy, SchemaFile};
-use crate::postgres::catalog::reader::{IndexedSequence, ReadOptions};
-use crate::postgres::catalog::{Catalog, Kind, ObjectId};
+use crate::model::diagnosis::{self, Basis, Diagnosis, Facts, MigrationState};
+use crate::model::{Declarations, DeclaredBy, Lock, SchemaFile};
+use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
-use crate::project::{self, Settings};
-use crate::snapshot::{
-    self, AcceptedRecord, DatabaseSnapshot, InternalState, Request, SequenceBehind, StepAction, StepState,
-    UnfinishedStep, UnreadReason, UnseenReason,
-};
+use crate::project::Settings;
+use crate::snapshot::{self, DatabaseSnapshot, Request, SequenceBehind, UnreadReason, UnseenReason};
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::reports::schema_report::{Coverage, Hidden, History, SchemaReport};
 use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 use crate::workflow::{environment_mark, other_tool};
+use recorded::recorded_state;
+use scope::{compared, is_compared, something_asked_for, unmatched};
+pub(crate) use scope::{in_scope, named};
 
 /// `statement_timeout` of the reading transaction where the project sets none: enough for 100,000 tables.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -51,7 +53,7 @@ pub(crate) fn compare(
     declared: &ProjectModel,
     snapshot: &DatabaseSnapshot,
 ) -> Result<Comparison> {
-    environment_mark::expect(settings, snapshot.internal.as_ref(), &snapshot.identity.database)?;
+    environment_mark::expect(settings, snapshot.mark(), &snapshot.identity.database)?;
     let severities = severities(settings)?;
     something_asked_for(settings, &snapshot.catalog, &declared.lock.model)?;
     let mut rows = seeded(settings, snapshot, &severities)?;
@@ -164,7 +166,7 @@ fn diagnose(
     let mut recorded =
         internal.map(|internal| recorded_state(internal, migrations, &mut notes)).unwrap_or_default();
     recorded.renumbered = checksum::renumbered(migrations, rows, &unchanged);
-    let Diagnosis { findings, state } = diagnosis::diagnose(&Facts {
+    let Diagnosis { mut findings, state } = diagnosis::diagnose(&Facts {
         database: &snapshot.identity.database,
         server: snapshot.version,
         live: &snapshot.catalog,
@@ -182,70 +184,28 @@ fn diagnose(
         severities,
     });
 
-    let known = state.basis == Basis::History && snapshot.history.is_some();
-    let pending = state.skipped.iter().chain(&state.pending).map(|index| {
-        let migration = &lock.migrations[*index];
-        ReportedMigration::of(migration.id())
-    });
-    let history = History {
-        table: snapshot.history_table.clone(),
-        applied: rows.len(),
-        at: rows.iter().max_by_key(|row| row.version).map(|row| row.id().at()),
-        current: rows.iter().max_by_key(|row| row.version).map(|row| row.id().version_text()),
-        pending: if known || rows.is_empty() { pending.collect() } else { Vec::new() },
-        others: snapshot.others.clone(),
-    };
-    let mut findings = findings;
     let is_other = findings.iter().any(|finding| finding.code == ErrorCode::DATABASE_OTHER.as_str());
     findings.extend(of_rows.into_iter().filter(|_| !is_other));
     if let Some(tool) = settings.migrations.tool {
         other_tool::hand_over(tool, &mut findings);
     }
     locate(settings, migrations, &mut findings);
-    if state.pending.is_empty() && state.skipped.is_empty() {
-        notes.extend(snapshot.seeded.absent.iter().map(|seed| {
-            let seed = &declared.seeds.tables[*seed];
-            format!(
-                "{}: not compared: table {}, or a column of it, does not exist",
-                seed.file, seed.table.value
-            )
-        }));
-    }
-    // What the model has of such kinds is not compared either.
-    let mut unmodeled = snapshot.catalog.unmodeled.clone();
-    unmodeled.extend(lock.model.unmodeled.iter().cloned());
-    unmodeled.sort();
-    unmodeled.dedup();
-    let marked = snapshot.internal.as_ref().and_then(|internal| internal.mark.as_ref());
-    notes.extend(environment_mark::note(settings, target, marked));
+    notes.extend(absent_seeds(declared, snapshot, &state));
+    notes.extend(environment_mark::note(settings, target, snapshot.mark()));
     if snapshot.identity.standby && !recorded.unfinished.is_empty() {
         notes.push("this is a standby: only the primary shows whether a run is still running".to_owned());
     }
     notes.extend(snapshot.notes.iter().cloned());
     let unread = snapshot.unread_sequences.iter();
     notes.extend(UnreadReason::notes(unread.filter(|unread| is_compared(settings, snapshot, &unread.of))));
-    notes.extend(unmatched(settings, &snapshot.catalog, &lock.model));
-    let ignored: Vec<&str> = settings.database.ignore.iter().collect();
-    if !ignored.is_empty() {
-        notes.push(format!("ignored: {}", ignored.join(", ")));
-    }
-    if settings.output.verbose {
-        notes.push(format!("the connection's URL is from {}", settings.url_source()));
-        notes.extend(target.notes().iter().cloned());
-    }
+    notes.extend(settings_notes(settings, target, declared, snapshot));
     let document = SchemaReport {
         command: settings.command,
         run: settings.run.clone(),
         exit: Exit::Clean,
-        target: TargetReport::new(settings, target, &snapshot.identity, marked),
-        history,
-        coverage: Coverage {
-            complete: snapshot.invisible.is_empty()
-                && snapshot.seeded.unseen.is_empty()
-                && unmodeled.is_empty(),
-            unmodeled,
-            invisible: hidden(snapshot),
-        },
+        target: TargetReport::new(settings, target, &snapshot.identity, snapshot.mark()),
+        history: history(snapshot, lock, &state),
+        coverage: coverage(snapshot, lock),
         summary: Summary::of(&findings),
         declared: match lock.head.declared_by {
             DeclaredBy::Schema => "the schema in schema/",
@@ -262,6 +222,66 @@ fn diagnose(
         applied: Vec::new(),
     };
     Comparison { document, state }
+}
+
+/// The history of migrations held against the project's files.
+fn history(snapshot: &DatabaseSnapshot, lock: &Lock, state: &MigrationState) -> History {
+    let rows = snapshot.history.as_deref().unwrap_or_default();
+    let newest = rows.iter().max_by_key(|row| row.version).map(|row| row.id());
+    let known = state.basis == Basis::History && snapshot.history.is_some();
+    let pending = state.skipped.iter().chain(&state.pending);
+    let pending = pending.map(|index| ReportedMigration::of(lock.migrations[*index].id()));
+    History {
+        table: snapshot.history_table.clone(),
+        applied: rows.len(),
+        at: newest.map(|id| id.at()),
+        current: newest.map(|id| id.version_text()),
+        pending: if known || rows.is_empty() { pending.collect() } else { Vec::new() },
+        others: snapshot.others.clone(),
+    }
+}
+
+/// What was not compared, and what this role cannot see.
+fn coverage(snapshot: &DatabaseSnapshot, lock: &Lock) -> Coverage {
+    // What the model has of such kinds is not compared either.
+    let mut unmodeled = snapshot.catalog.unmodeled.clone();
+    unmodeled.extend(lock.model.unmodeled.iter().cloned());
+    unmodeled.sort();
+    unmodeled.dedup();
+    let complete = snapshot.invisible.is_empty() && snapshot.seeded.unseen.is_empty() && unmodeled.is_empty();
+    Coverage { complete, unmodeled, invisible: hidden(snapshot) }
+}
+
+/// The seeds whose table is not there, where no migration that is still to be applied creates it.
+fn absent_seeds(declared: &ProjectModel, snapshot: &DatabaseSnapshot, state: &MigrationState) -> Vec<String> {
+    if !state.pending.is_empty() || !state.skipped.is_empty() {
+        return Vec::new();
+    }
+    let absent = snapshot.seeded.absent.iter().map(|seed| &declared.seeds.tables[*seed]);
+    let note = |seed: &Arc<seeds::Seed>| {
+        let table = &seed.table.value;
+        format!("{}: not compared: table {table}, or a column of it, does not exist", seed.file)
+    };
+    absent.map(note).collect()
+}
+
+/// What the settings leave out, and where the connection comes from.
+fn settings_notes(
+    settings: &Settings,
+    target: &Target,
+    declared: &ProjectModel,
+    snapshot: &DatabaseSnapshot,
+) -> Vec<String> {
+    let mut notes = unmatched(settings, &snapshot.catalog, &declared.lock.model);
+    let ignored: Vec<&str> = settings.database.ignore.iter().collect();
+    if !ignored.is_empty() {
+        notes.push(format!("ignored: {}", ignored.join(", ")));
+    }
+    if settings.output.verbose {
+        notes.push(format!("the connection's URL is from {}", settings.url_source()));
+        notes.extend(target.notes().iter().cloned());
+    }
+    notes
 }
 
 /// Says where the project's files have what the findings are about. The schema files are read for that only where
@@ -329,17 +349,11 @@ fn behind(
     findings
 }
 
-/// Whether the table that a sequence fills is in scope.
-fn is_compared(settings: &Settings, snapshot: &DatabaseSnapshot, of: &IndexedSequence) -> bool {
-    let table = ObjectId::in_schema(Kind::Table, of.schema.clone(), of.table.clone());
-    in_scope(settings, &table) && snapshot.catalog.get(&table).is_some()
-}
-
 /// The finding about a sequence that is behind.
 pub(crate) fn sequence_behind(SequenceBehind { of, at, reached }: &SequenceBehind) -> Finding {
     diagnosis::sequence_behind(&diagnosis::BehindColumn {
         sequence: &of.sequence,
-        column: &format!("{}.{}", of.path(), crate::postgres::sql::identifier(&of.column)),
+        column: &format!("{}.{}", of.path(), identifier(&of.column)),
         unique: of.unique,
         at: *at,
         reached: *reached,
@@ -351,154 +365,6 @@ fn set_severities(findings: &mut [Finding], severities: &BTreeMap<String, Severi
         if let Some(severity) = severities.get(&finding.code) {
             finding.severity = *severity;
         }
-    }
-}
-
-/// What trueup recorded in the database, as far as the diagnosis needs it.
-fn recorded_state(
-    internal: &InternalState,
-    migrations: &[Migration],
-    notes: &mut Vec<String>,
-) -> RecordedState {
-    let file = |version: i64| {
-        let found = migrations.binary_search_by_key(&version, |migration| migration.version);
-        found.ok().map(|index| &migrations[index])
-    };
-    let mut state = RecordedState::default();
-    for (version, recorded) in &internal.recorded {
-        match (file(*version), &recorded.effects) {
-            (Some(migration), _) => {
-                let edit = Edit { applied: recorded.sql.clone(), file: migration.sql.clone() };
-                state.edits.insert(*version, edit);
-            }
-            (None, Some(effects)) => match model::effects_from_text(effects) {
-                Ok(effects) => state.ahead.push(CompiledMigration {
-                    version: *version,
-                    name: recorded.name.clone(),
-                    revision: None,
-                    parents: Vec::new(),
-                    dependencies: Vec::new(),
-                    file: None,
-                    contract: false,
-                    footprints: Vec::new(),
-                    effects,
-                }),
-                Err(why) => notes.push(format!(
-                    "what V{version}__{} did is recorded in a way that this trueup does not read ({why})",
-                    recorded.name
-                )),
-            },
-            (None, None) => {}
-        }
-    }
-    state.unfinished = internal.unfinished.iter().map(|step| unfinished(internal, step)).collect();
-    match internal.accepted.as_ref().map(accepted).transpose() {
-        Ok(accepted) => state.accepted = accepted,
-        Err(why) => notes.push(format!(
-            "what was accepted when the database was adopted is recorded in a way that this trueup does not read ({why})"
-        )),
-    }
-    state
-}
-
-fn accepted(record: &AcceptedRecord) -> Result<Accepted, String> {
-    Ok(Accepted {
-        objects: model::effects_from_text(&record.objects)?,
-        versions: record.versions.clone(),
-        by: format!("{}@{}", record.os_user, record.os_host),
-        at: record.accepted_at.clone(),
-    })
-}
-
-fn unfinished(internal: &InternalState, step: &UnfinishedStep) -> Unfinished {
-    Unfinished {
-        version: step.version,
-        name: step.name.clone(),
-        reverts: step.action == StepAction::Revert,
-        run: step.run.clone(),
-        running: internal.running(&step.run).is_some(),
-        started_at: step.started_at.clone(),
-        statement: step.statement,
-        text: step.text.clone(),
-        done: step.state == StepState::Done,
-        detail: step.detail.clone(),
-    }
-}
-
-/// `--only` that names nothing would call everything clean.
-fn something_asked_for(settings: &Settings, live: &Catalog, model: &Catalog) -> Result<(), Failure> {
-    if settings.only.is_empty() || either_has(live, model, |id| named(&settings.only, id)) {
-        return Ok(());
-    }
-    let patterns: Vec<&str> = settings.only.iter().collect();
-    Err(Failure::usage(format!(
-        "--only {}: neither the database nor the model has anything of that name",
-        patterns.join(" --only ")
-    ))
-    .code(ErrorCode::USAGE_ARGUMENTS)
-    .next("write the schema, too, and a * for the rest of a name: --only 'public.users*'"))
-}
-
-/// What the settings name and neither the database nor the model has: a misspelled name leaves out what it should not, or
-/// leaves out nothing.
-fn unmatched(settings: &Settings, live: &Catalog, model: &Catalog) -> Vec<String> {
-    let schemas = settings.database.schemas.iter().filter(|schema| {
-        !either_has(live, model, |id| schema_of(id).is_some_and(|found| found == schema.as_str()))
-    });
-    let schemas = schemas.map(|schema| {
-        format!("[database] schemas: neither the database nor the model has anything in {schema:?}")
-    });
-    let patterns = [("ignore", &settings.database.ignore), ("--only", &settings.only)];
-    let patterns =
-        patterns.into_iter().flat_map(|(from, all)| all.iter().map(move |pattern| (from, pattern)));
-    let patterns = patterns.filter(|(_, pattern)| {
-        let pattern = project::Patterns::new([(*pattern).to_owned()]);
-        !either_has(live, model, |id| named(&pattern, id))
-    });
-    let patterns = patterns.map(|(from, pattern)| {
-        format!("{from} {pattern}: neither the database nor the model has anything of that name")
-    });
-    schemas.chain(patterns).collect()
-}
-
-fn either_has(live: &Catalog, model: &Catalog, wanted: impl Fn(&ObjectId) -> bool) -> bool {
-    live.objects.iter().chain(&model.objects).any(|object| wanted(&object.id))
-}
-
-fn schema_of(id: &ObjectId) -> Option<&str> {
-    if id.kind == Kind::Schema { Some(&id.name) } else { id.schema.as_deref() }
-}
-
-/// Whether one of the patterns names the object, or the relation or schema that it stands in. Names may be written
-/// with SQL's quotes or without.
-pub(crate) fn named(patterns: &project::Patterns, id: &ObjectId) -> bool {
-    if patterns.is_empty() {
-        return false;
-    }
-    let parts = [id.schema.as_ref(), id.relation.as_ref(), Some(&id.name)];
-    let raw: Vec<&str> = parts.into_iter().flatten().map(|part| part.as_str()).collect();
-    (1..=raw.len()).any(|length| {
-        let quoted: Vec<_> = raw[..length].iter().map(|part| identifier(part)).collect();
-        patterns.matches(&raw[..length].join(".")) || patterns.matches(&quoted.join("."))
-    }) || patterns.matches(&id.to_string())
-}
-
-/// Whether `[database]`, `--ignore` and `--only` leave an object in.
-pub(crate) fn in_scope(settings: &Settings, id: &ObjectId) -> bool {
-    let database = &settings.database;
-    let schema_in = database.schemas.is_empty()
-        || schema_of(id).is_none_or(|schema| database.schemas.iter().any(|wanted| wanted.as_str() == schema));
-    schema_in && !named(&database.ignore, id) && (settings.only.is_empty() || named(&settings.only, id))
-}
-
-/// How many objects were compared.
-fn compared(settings: &Settings, live: &Catalog) -> usize {
-    let everything = settings.database.schemas.is_empty()
-        && settings.database.ignore.is_empty()
-        && settings.only.is_empty();
-    match everything {
-        true => live.objects.len(),
-        false => live.objects.iter().filter(|object| in_scope(settings, &object.id)).count(),
     }
 }
 

@@ -1,9 +1,13 @@
 //! Why a value is not what it should be: the four-state rule, per attribute and for existence.
 
+mod words;
+
 use crate::findings::{Cause, CauseKind};
 use crate::model::CompiledMigration;
 use crate::model::diff::Values;
-use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
+
+use words::{Value, does, left};
 
 use super::migration_state::{Basis, MigrationState};
 use super::origin::{Origins, label};
@@ -34,53 +38,6 @@ pub(super) struct CauseResolver<'f> {
     pub(super) views_print_differently: bool,
     /// Whether owners and privileges of the live objects were read.
     pub(super) knows_privileges: bool,
-}
-
-/// A value that a sentence can name: an attribute's, or whether the object exists.
-pub(super) trait Value: PartialEq + Copy {
-    /// The value in words.
-    fn in_words(self, attribute: Option<Attribute>) -> String;
-
-    /// Whether there is anything: an object that exists, an attribute that is set.
-    fn is_present(self) -> bool;
-
-    /// Whether an object, or its absence, has this value.
-    fn is_of(self, object: Option<&Object>, attribute: Option<Attribute>) -> bool;
-}
-
-impl Value for Option<&str> {
-    fn in_words(self, attribute: Option<Attribute>) -> String {
-        match (attribute, self) {
-            (Some(Attribute::Nullable), Some("true")) => "nullable".into(),
-            (Some(Attribute::Nullable), Some(_)) => "NOT NULL".into(),
-            (_, None) => "nothing".into(),
-            (Some(attribute), Some(_)) if attribute.is_text() => "another text".into(),
-            (_, Some(value)) if value.contains('\n') || value.chars().count() > 60 => "another value".into(),
-            (_, Some(value)) => value.into(),
-        }
-    }
-
-    fn is_present(self) -> bool {
-        self.is_some()
-    }
-
-    fn is_of(self, object: Option<&Object>, attribute: Option<Attribute>) -> bool {
-        object.zip(attribute).and_then(|(object, attribute)| object.attributes.meaning(attribute)) == self
-    }
-}
-
-impl Value for bool {
-    fn in_words(self, _: Option<Attribute>) -> String {
-        if self { "exist".into() } else { "not exist".into() }
-    }
-
-    fn is_present(self) -> bool {
-        self
-    }
-
-    fn is_of(self, object: Option<&Object>, _: Option<Attribute>) -> bool {
-        object.is_some() == self
-    }
 }
 
 /// What somebody did to an object by hand, where the database shows no trace of it but the difference.
@@ -125,13 +82,12 @@ impl CauseResolver<'_> {
         if values.recorded != values.applied && values.live == values.recorded {
             return Some(self.ahead(id, attribute, values));
         }
-        if values.live == values.model {
-            return self.ahead_of_migrations(id, attribute, values);
-        }
-        if values.live == values.applied {
-            return Some(self.pending_or_unmigrated(id, attribute, values));
-        }
-        Some(self.drifted(id, attribute, values, deed))
+        Some(match (values.live == values.model, values.live == values.applied) {
+            (true, true) => self.led_away(id, attribute, values),
+            (true, false) => self.ahead_of_migrations(id, attribute, values),
+            (false, true) => self.pending_or_unmigrated(id, attribute, values),
+            (false, false) => self.drifted(id, attribute, values, deed),
+        })
     }
 
     /// Whether an unfinished migration touches the object, and may have left it so.
@@ -179,54 +135,52 @@ impl CauseResolver<'_> {
         setter.or_else(|| self.ahead_origins.touches(id, any)).map(|index| &self.ahead[index])
     }
 
-    /// L = M: the database is as declared, but a pending migration would meet it so, or no migration leads here.
+    /// L = K = M, N differs: the pending migrations lead away from the model.
+    fn led_away<T: Value>(&self, id: &ObjectId, attribute: Option<Attribute>, values: Values<T>) -> Cause {
+        let pending = self.pending_setter(id, attribute);
+        let by = self.label_or(pending, "a pending migration");
+        let detail = match attribute {
+            None if values.last.is_present() => format!("{by} adds it, but schema/ does not declare it"),
+            None => format!("{by} drops it, but schema/ declares it"),
+            Some(_) => format!(
+                "{by} changes it to {}, but schema/ declares {}",
+                values.last.in_words(attribute),
+                values.model.in_words(attribute)
+            ),
+        };
+        self.of(CauseKind::Unmigrated, pending, detail)
+    }
+
+    /// L = M, K differs: the database is as declared, but not by its applied migrations. A pending migration would do it
+    /// again, or none does it.
     fn ahead_of_migrations<T: Value>(
         &self,
         id: &ObjectId,
         attribute: Option<Attribute>,
         values: Values<T>,
-    ) -> Option<Cause> {
+    ) -> Cause {
+        let again = values.last == values.model;
         let pending = self.pending_setter(id, attribute);
-        if values.live == values.applied {
-            // L = K = M, N differs: the migrations lead away from the model.
-            let by = pending.map(|index| self.label(index)).unwrap_or_else(|| "a pending migration".into());
-            let detail = match attribute {
-                None if values.last.is_present() => format!("{by} adds it, but schema/ does not declare it"),
-                None => format!("{by} drops it, but schema/ declares it"),
-                Some(_) => format!(
-                    "{by} changes it to {}, but schema/ declares {}",
-                    values.last.in_words(attribute),
-                    values.model.in_words(attribute)
-                ),
-            };
-            return Some(self.of(CauseKind::Unmigrated, pending, detail));
-        }
-        if values.last == values.model && !self.proved {
-            let by = pending.map(|index| self.label(index)).unwrap_or_else(|| "a migration".into());
-            let does = does(attribute, values.last, values.applied);
+        if again && !self.proved {
+            let (by, does) =
+                (self.label_or(pending, "a migration"), does(attribute, values.last, values.applied));
             let detail = format!(
                 "{by} {does}, and the database has it so already; {NO_HISTORY} whether that was applied{}",
                 self.evidence
             );
-            return Some(self.of(CauseKind::Unknown, pending, detail));
+            return self.of(CauseKind::Unknown, pending, detail);
         }
         let accepted = self.accepted(id, attribute, values.live);
-        if values.last == values.model {
+        let kind = if accepted.is_some() { CauseKind::Unknown } else { CauseKind::Drift };
+        let came = if self.proved { "already done by hand" } else { "as schema/ declares it" };
+        let came = accepted.unwrap_or_else(|| came.to_owned());
+        if again {
             let by = pending.map(|index| format!("the pending {}", self.label(index)));
             let by = by.unwrap_or_else(|| "a pending migration".into());
-            let (kind, came) = match accepted {
-                Some(accepted) => (CauseKind::Unknown, accepted),
-                None => (CauseKind::Drift, "already done by hand".to_owned()),
-            };
-            return Some(self.of(kind, pending, format!("{came}; {by} would do it again")));
+            return self.of(kind, pending, format!("{came}; {by} would do it again"));
         }
-        let came = match (accepted, self.proved) {
-            (Some(accepted), _) => accepted,
-            (None, true) => "already done by hand".to_owned(),
-            (None, false) => "as schema/ declares it".to_owned(),
-        };
         let detail = format!("{came}; no migration does it, so a database built from migrations lacks it");
-        Some(self.of(CauseKind::Unmigrated, None, detail))
+        self.of(CauseKind::Unmigrated, None, detail)
     }
 
     /// L = K: the database is as its applied migrations left it.
@@ -256,7 +210,7 @@ impl CauseResolver<'_> {
             return self.of(CauseKind::Unmigrated, None, detail.to_owned());
         }
         let pending = self.pending_setter(id, attribute);
-        let by = pending.map(|index| self.label(index)).unwrap_or_else(|| "a pending migration".into());
+        let by = self.label_or(pending, "a pending migration");
         let does = does(attribute, values.last, values.live);
         let detail = if values.last == values.model {
             format!("{by} {does}")
@@ -303,9 +257,21 @@ impl CauseResolver<'_> {
                 "the two servers print views differently; the rest may be a difference of spelling only";
             return self.of(CauseKind::Unknown, setter, detail.into());
         }
-        if !self.proved {
-            return self.unproved(attribute, values, setter);
+        match self.proved {
+            true => self.by_hand(id, attribute, values, deed, setter),
+            false => self.unproved(attribute, values, setter),
         }
+    }
+
+    /// As [`Self::drifted`], where the history proves what was there: somebody changed it, or it was accepted so.
+    fn by_hand<T: Value>(
+        &self,
+        id: &ObjectId,
+        attribute: Option<Attribute>,
+        values: Values<T>,
+        deed: ByHand,
+        setter: Option<usize>,
+    ) -> Cause {
         let accepted = self.accepted(id, attribute, values.live);
         let kind = if accepted.is_some() { CauseKind::Unknown } else { CauseKind::Drift };
         let done = match (deed, attribute) {
@@ -358,12 +324,10 @@ impl CauseResolver<'_> {
 
     /// Whether the database has already what a pending migration does, by what somebody did outside of migrations.
     pub(super) fn is_done_already(&self, cause: &Cause) -> bool {
-        let pending = self.state.pending.iter().map(|index| self.migrations[*index].version.to_string());
+        let is_cause = |index: &usize| cause.migration == Some(self.migrations[*index].version.to_string());
         match cause.kind {
             CauseKind::Drift => true,
-            CauseKind::Unknown => {
-                self.proved && pending.into_iter().any(|version| Some(version) == cause.migration)
-            }
+            CauseKind::Unknown => self.proved && self.state.pending.iter().any(is_cause),
             _ => false,
         }
     }
@@ -397,44 +361,17 @@ impl CauseResolver<'_> {
         self.origins.setter(id, attribute, pending).or_else(|| self.origins.setter(id, None, pending))
     }
 
-    /// Whether an index is on a partitioned table.
-    pub(super) fn is_partitioned(&self, index: &Object) -> bool {
-        let table = index.get(Attribute::OnTable).and_then(|path| ObjectId::parse(Kind::Table, path));
-        let table = table.and_then(|table| self.live.get(&table));
-        table.is_some_and(|table| table.get(Attribute::PartitionBy).is_some())
-    }
-
     pub(super) fn label(&self, index: usize) -> String {
         label(&self.migrations[index]).into()
+    }
+
+    /// The migration's label, or these words where it is not known which one it is.
+    fn label_or(&self, index: Option<usize>, words: &str) -> String {
+        index.map_or_else(|| words.to_owned(), |index| self.label(index))
     }
 
     pub(super) fn of(&self, kind: CauseKind, migration: Option<usize>, detail: String) -> Cause {
         let migration = migration.map(|index| self.migrations[index].version.to_string());
         Cause { kind, migration, detail }
-    }
-}
-
-/// What a pending migration does: "adds it", "makes it nullable".
-fn does<T: Value>(attribute: Option<Attribute>, to: T, from: T) -> String {
-    let (new, old) = (to.in_words(attribute), from.in_words(attribute));
-    match attribute {
-        None if to.is_present() => "adds it".into(),
-        None => "drops it".into(),
-        Some(Attribute::Nullable) => format!("makes it {new}"),
-        Some(_) if !to.is_present() => "removes it".into(),
-        Some(attribute) if attribute.is_text() => "changes it".into(),
-        Some(_) if !from.is_present() => format!("sets it to {new}"),
-        Some(_) => format!("changes it from {old} to {new}"),
-    }
-}
-
-/// What an applied migration had done: "created it", "left it nullable".
-fn left<T: Value>(attribute: Option<Attribute>, value: T) -> String {
-    match attribute {
-        None if value.is_present() => "created it".into(),
-        None => "dropped it".into(),
-        Some(_) if !value.is_present() => "left it unset".into(),
-        Some(attribute) if attribute.is_text() => "wrote it".into(),
-        Some(_) => format!("left it {}", value.in_words(attribute)),
     }
 }
