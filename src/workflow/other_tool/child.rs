@@ -27,6 +27,8 @@ const GRACE: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(1);
 /// The longest line that is passed on, in characters.
 const LONGEST: usize = 500;
+/// The longest line that says why a tool failed, in characters.
+const IN_SHORT: usize = 200;
 /// The most that is kept of one line, in bytes.
 const LINE: usize = 4 * 1024;
 /// The most that is kept of the output, in bytes: the end of it.
@@ -172,14 +174,27 @@ fn end_of(output: &str) -> &str {
 
 /// The end of what the tool has said, under the message.
 pub(super) fn last_lines(output: &str) -> String {
-    // Python underlines parts of a line; Ruby and Java write the calls that led to an error below it.
-    let has_words = |line: &&str| {
+    let last: Vec<&str> = said(output).rev().take(10).collect();
+    last.into_iter().rev().map(|line| format!("\n  {line}")).collect()
+}
+
+/// The lines with words. Python underlines parts of a line; Ruby and Java write the calls that led to an error below it.
+fn said(output: &str) -> impl DoubleEndedIterator<Item = &str> {
+    output.lines().filter(|line| {
         let text = line.trim().trim_matches(['^', '~']);
         let is_call = line.starts_with('\t') && (text.starts_with("from ") || text.starts_with("at "));
         !text.is_empty() && !is_call
-    };
-    let last: Vec<&str> = output.lines().filter(has_words).rev().take(10).collect();
-    last.into_iter().rev().map(|line| format!("\n  {line}")).collect()
+    })
+}
+
+/// Why a tool does not revert a migration, in one line of what it printed: the last one that says so, else the last one that
+/// names an error.
+pub(super) fn in_short(output: &str) -> Option<String> {
+    const REASONS: [&[&str]; 3] =
+        [&["rreversible", "not automatically reversible", "mpossible"], &["rror", "xception"], &[""]];
+    let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
+    let line = REASONS.iter().find_map(|words| said(output).rfind(|line| has(line, words)));
+    line.map(|line| one_line(line, IN_SHORT))
 }
 
 /// `setting` is the one that names another command, where the tool's migrations are files of SQL.
