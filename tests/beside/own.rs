@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::code::{compile, project, revisions};
 use super::downs::{goes_down_and_up, is_trueups, take_over};
 use super::write;
+use crate::adopt::tools::{did_not_run, of_go};
 use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
 
@@ -295,4 +296,46 @@ fn only_a_tool_that_the_settings_name_can_be_taken_over() {
         .exit(2)
         .says("names no migration tool of your own")
         .says("[migrations] tool = \"command\"");
+}
+
+/// The script of the documentation, which leads from goose's list to trueup's. Migrations in Go need a program of the
+/// project's, which is called in the same way.
+#[test]
+fn goose_is_a_tool_of_ones_own() {
+    let Some(goose) = of_go("goose") else { return did_not_run("goose") };
+    let manual = include_str!("../../docs/tools.md");
+    let (_, script) = manual.split_once("```sh\n#!/bin/sh\n").unwrap();
+    let (script, _) = script.split_once("```").unwrap();
+    let (_, settings) = script.split_once("# ./migrate: ").unwrap();
+    let (settings, _) = settings.split_once("\nset -e").unwrap();
+    let settings = settings.replace("\n# ", " ").replace("], ", "]\n");
+    let variables = "[migrations.variables]\nGOOSE_DRIVER = \"postgres\"\nGOOSE_DBSTRING = \"{url}\"\n";
+    let project = project(
+        &format!("[project]\nname = \"own\"\n[migrations]\ntool = \"command\"\n{settings}\n{variables}"),
+        &[
+            ("migrate", format!("#!/bin/sh\n{script}")),
+            ("app-migrate", format!("#!/bin/sh\nexec {} -dir migrations \"$@\"\n", goose.display())),
+            (
+                "migrations/00001_users.sql",
+                "-- +goose Up\nCREATE TABLE users (id bigint);\n-- +goose Down\nDROP TABLE users;\n".to_owned(),
+            ),
+            (
+                "migrations/00002_email.sql",
+                "-- +goose Up\nALTER TABLE users ADD COLUMN email text;\n-- +goose Down\nALTER TABLE users DROP COLUMN email;\n"
+                    .to_owned(),
+            ),
+        ],
+    );
+    for name in ["migrate", "app-migrate"] {
+        fs::set_permissions(project.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    compile(&project).exit(0);
+    assert_eq!(revisions(&project), ["0", "1", "2"]);
+    let database = support::database();
+    project.trueup(["upgrade", "--yes", "--no-backup"], &database).exit(0);
+    project.check(&database).exit(0);
+    project.trueup(["downgrade", "--to", "1", "--yes", "--no-backup"], &database).exit(0);
+    project.trueup(["upgrade", "--yes", "--no-backup"], &database).exit(0);
+    project.check(&database).exit(0);
+    take_over(&project, "command", &[]).exit(0).says("no down script: V1__begin: ").lacks("V2__users");
 }
