@@ -53,22 +53,18 @@ impl DownScripts {
         let mut with_rows = BTreeSet::new();
         for (place, ran) in ran.into_iter().enumerate() {
             let (file, compiled) = (&files[first + place], &lock.migrations[first + place]);
-            let statements = match ran {
-                Ok(statements) => statements,
-                Err(why) => {
-                    downs.lacks(file, why);
-                    continue;
-                }
-            };
-            let script = LoggedScript::of(&settings.migrations, &statements);
+            let script = LoggedScript::of(&settings.migrations, &ran.statements);
+            let does_nothing = script.sql.is_empty()
+                && (!compiled.effects.is_empty() || programs.changing_rows.contains(&place));
+            let nothing = does_nothing.then(|| format!("{tool} runs nothing for it"));
+            if let Some(why) = ran.refused.or(nothing).or(ran.wrong) {
+                downs.lacks(file, why);
+                continue;
+            }
             if script.computes || script.changes_rows {
                 with_rows.insert(file.version);
             }
             let sql = match script.sql.is_empty() {
-                true if !compiled.effects.is_empty() || programs.changing_rows.contains(&place) => {
-                    downs.lacks(file, format!("{tool} runs nothing for it"));
-                    continue;
-                }
                 true => format!(
                     "-- Nothing to do: {tool} runs nothing when it reverts {}.\n",
                     found.migrations[place].revision

@@ -45,6 +45,8 @@ pub(super) struct LoggedScript {
 enum Fate {
     /// It stays.
     Kept,
+    /// It stays, and adds rows that may be there already.
+    AddsMissing,
     /// It stays, and changes rows.
     ChangesRows,
     /// It is the driver's or the tool's own.
@@ -106,6 +108,10 @@ impl LoggedScript {
                         continue;
                     }
                     Fate::ChangesRows => script.changes_rows = true,
+                    Fate::AddsMissing => {
+                        script.sql.push_str(&unless_there(&statement));
+                        continue;
+                    }
                     Fate::Kept => {}
                 }
                 script.sql.push_str(statement.text);
@@ -146,10 +152,25 @@ fn fate(settings: &MigrationSettings, statement: &Statement<'_>) -> Fate {
             "values" | "table" | "explain" | "fetch" | "move" | "declare" | "prepare" | "execute" | "copy",
             _,
         ) => Fate::Computed,
-        ("insert", _) if is_kept_by_tool => Fate::Kept,
+        ("insert", "into") if is_kept_by_tool && names.get(2).is_some_and(is_of_django) => {
+            match has("conflict") {
+                true => Fate::Kept,
+                false => Fate::AddsMissing,
+            }
+        }
         ("insert" | "update" | "delete" | "merge" | "truncate", _) => Fate::ChangesRows,
         _ => Fate::Kept,
     }
+}
+
+/// An INSERT that passes over what is there: rows that Django keeps stay where a migration is reverted.
+fn unless_there(statement: &Statement<'_>) -> String {
+    let returning =
+        statement.placed_parts().filter(|(_, part)| matches!(part, Part::Word(word) if word == "returning"));
+    let end = returning.last().map_or(statement.text.len(), |(at, _)| at.start);
+    let (insert, rest) = statement.text.split_at(end);
+    let rest = if rest.is_empty() { String::new() } else { format!(" {rest}") };
+    format!("{} ON CONFLICT DO NOTHING{rest};\n", insert.trim_end())
 }
 
 /// The words before the table that a statement is about.
@@ -208,6 +229,17 @@ mod tests {
     use crate::migrations::tools::ListedRevision;
     use crate::postgres::sql::{ChosenHistory, QualifiedTable};
     use crate::project::OwnTool;
+
+    #[test]
+    fn rows_that_django_keeps_may_be_there() {
+        let insert = "INSERT INTO \"django_content_type\" (\"model\") VALUES ('returning') RETURNING \"django_content_type\".\"id\"";
+        let statements = [insert, "INSERT INTO auth_permission VALUES (1)"].map(str::to_owned);
+        assert_eq!(
+            LoggedScript::of(&of(MigrationTool::Django), &statements).sql,
+            "INSERT INTO \"django_content_type\" (\"model\") VALUES ('returning') ON CONFLICT DO NOTHING RETURNING \
+             \"django_content_type\".\"id\";\nINSERT INTO auth_permission VALUES (1) ON CONFLICT DO NOTHING;\n"
+        );
+    }
 
     fn of(tool: MigrationTool) -> MigrationSettings {
         MigrationSettings { tool: Some(tool), ..MigrationSettings::default() }

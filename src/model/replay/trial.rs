@@ -1,4 +1,5 @@
-//! A throwaway database that has the first so many migrations of a project: what takes one of them back can be tried there.
+//! A throwaway database that has the first so many migrations of a project. What takes the last of them back can be tried in a
+//! copy of it.
 
 use std::path::Path;
 
@@ -43,12 +44,17 @@ impl<'s> TrialDatabase<'s> {
         Ok(Self { runner, options })
     }
 
-    /// Goes on in a new database.
+    /// Does something in a copy of the database, which stays as it is.
     ///
     /// # Errors
-    /// The server's.
-    pub async fn start_again(&mut self) -> Result<()> {
-        self.runner.start_again().await
+    /// The server's, and those of what is done.
+    pub async fn in_copy<T>(&mut self, work: impl AsyncFnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let original = self.runner.enter_copy().await?;
+        let assumed = self.runner.assumed.clone();
+        let done = work(self).await;
+        self.runner.assumed = assumed;
+        self.runner.leave_copy(original).await?;
+        done
     }
 
     /// Runs a script of a migration. Returns why it is refused.

@@ -191,7 +191,7 @@ fn said(output: &str) -> impl DoubleEndedIterator<Item = &str> {
 /// names an error.
 pub(super) fn in_short(output: &str) -> Option<String> {
     const REASONS: [&[&str]; 3] =
-        [&["rreversible", "not automatically reversible", "mpossible"], &["rror", "xception"], &[""]];
+        [&["rreversible", "not automatically reversible", "mpossible"], &["rror: ", "xception: "], &[""]];
     let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
     let line = REASONS.iter().find_map(|words| said(output).rfind(|line| has(line, words)));
     line.map(|line| one_line(line, IN_SHORT))

@@ -1,5 +1,5 @@
-//! What takes migrations back that another tool had: the tool is let take one after the other back in a throwaway database, the
-//! newest first, and every down script is run in one.
+//! What takes migrations back that another tool had: each is let be taken back by the tool when it has run in a throwaway
+//! database, and then by its down script.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -32,8 +32,17 @@ pub(crate) struct RecordedRevision {
     pub(crate) history: Vec<String>,
 }
 
-/// Lets the tool take its migrations back one by one, and says of each what it ran for that and committed, or why it is not
-/// taken back. `files` are the same migrations, with what `compiled` says of the tool's own.
+/// What the tool ran to take a migration back, and committed.
+pub(crate) struct TakenBack {
+    pub(crate) statements: Vec<String>,
+    /// Why the tool does not take it back.
+    pub(crate) refused: Option<String>,
+    /// What differs afterwards from what was there before the migration.
+    pub(crate) wrong: Option<String>,
+}
+
+/// Lets the tool take its migrations back, each after it has run, in a copy of the database. `files` are the same migrations,
+/// with what `compiled` says of the tool's own.
 ///
 /// # Errors
 /// Those of the throwaway server. Exit 4: the tool cannot be started.
@@ -41,48 +50,52 @@ pub(crate) async fn run_by_tool(
     settings: &Settings,
     compiled: &CompiledSettings,
     files: CompiledFiles<'_>,
-    applied: &[RecordedRevision],
-) -> Result<Vec<Result<Vec<String>, String>>> {
+    recorded: &[RecordedRevision],
+) -> Result<Vec<TakenBack>> {
     let Some(mut program) = ToolProgram::of(settings) else { return Ok(Vec::new()) };
     let tool = program.tool();
     if settings.migrations.own.as_ref().is_some_and(|own| own.revert.is_empty()) {
-        return Ok(applied.iter().map(|_| Err(tool.cannot_revert().to_owned())).collect());
+        let why = Some(tool.cannot_revert().to_owned());
+        let none = || TakenBack { statements: Vec::new(), refused: why.clone(), wrong: None };
+        return Ok(recorded.iter().map(|_| none()).collect());
     }
     let mut scratch = Scratch::start(&scratch_options(settings)).await?;
-    let mut chain = Chain::new(&mut scratch, compiled, files).await?;
+    let mut trial = TrialDatabase::new(&mut scratch, compiled, &files.lock.head, files.files).await?;
+    // Some tools create their table when they list their migrations.
+    program.list(&trial.url()).await?;
     let mut shown = progress(&settings.output);
-    let mut found = Vec::with_capacity(applied.len());
-    for (done, RecordedRevision { ran: RanRevision { revision, .. }, .. }) in applied.iter().rev().enumerate()
-    {
-        shown.counted(&format!("reverting {}", revision.id), done, applied.len());
-        let index = files.files.len() - 1 - done;
-        if chain.build(index + 1).await? {
-            chain.record(&mut program, &applied[..applied.len() - done]).await?;
-        }
-        let before = chain.trial.read().await?;
-        let logged = chain.trial.log_statements().await?;
-        let url = chain.trial.url();
-        let why = if !chain.trial.has_applied(tool, &revision.id).await? {
-            Some(format!("{tool} does not take the rows that it wrote into its own table"))
-        } else if let Some(why) = program.take_back(&url, revision).await? {
-            Some(why)
-        } else if chain.trial.has_applied(tool, &revision.id).await? {
-            Some(format!("{tool} says that it is reverted, and has it in its own table"))
-        } else {
-            chain.wrong(index, &before).await?
+    let mut found = Vec::with_capacity(recorded.len());
+    // The table of the tool's history may be a migration of its own.
+    let first = files.files.len() - recorded.len();
+    for index in 0..files.files.len() {
+        apply(&mut trial, &files.files[index]).await?;
+        let Some(RecordedRevision { ran: RanRevision { revision, .. }, history }) =
+            index.checked_sub(first).map(|place| &recorded[place])
+        else {
+            continue;
         };
-        found.push(match why {
-            Some(why) => Err(why),
-            None => {
-                chain.built = Some(index);
-                Ok(chain.trial.statements_since(logged)?)
+        shown.counted(&format!("reverting {}", revision.id), index, files.files.len());
+        for statement in history {
+            trial.execute(statement).await?;
+        }
+        let before = trial.read().await?;
+        let taken = trial.in_copy(async |copy| {
+            let logged = copy.log_statements().await?;
+            let mut refused = match copy.has_applied(tool, &revision.id).await? {
+                true => program.take_back(&copy.url(), revision).await?,
+                false => Some(format!("{tool} does not have it in its own table any more")),
+            };
+            if refused.is_none() && copy.has_applied(tool, &revision.id).await? {
+                refused = Some(format!("{tool} says that it is reverted, and has it in its own table"));
             }
+            let wrong = wrong(copy, files, index, &before).await?;
+            Ok(TakenBack { statements: copy.statements_since(logged)?, refused, wrong })
         });
+        found.push(taken.await?);
     }
-    shown.counted("", applied.len(), applied.len());
-    chain.trial.finish().await?;
+    shown.counted("", found.len(), found.len());
+    trial.finish().await?;
     scratch.stop().await?;
-    found.reverse();
     Ok(found)
 }
 
@@ -95,31 +108,33 @@ pub(crate) async fn wrong_scripts(
     files: CompiledFiles<'_>,
 ) -> Result<BTreeMap<i64, String>> {
     let mut scratch = Scratch::start(&scratch_options(settings)).await?;
-    let mut chain = Chain::new(&mut scratch, &files.lock.head.settings, files).await?;
+    let head = &files.lock.head;
+    let mut trial = TrialDatabase::new(&mut scratch, &head.settings, head, files.files).await?;
     let mut shown = progress(&settings.output);
-    let (mut wrong, total) = (BTreeMap::new(), files.files.len());
-    for (index, file) in files.files.iter().enumerate().rev() {
+    let (mut all, total) = (BTreeMap::new(), files.files.len());
+    for (index, file) in files.files.iter().enumerate() {
+        apply(&mut trial, file).await?;
         let Some(path) = &file.down else { continue };
-        shown.counted(&format!("down script of {}", file.id()), total - 1 - index, total);
-        chain.build(index + 1).await?;
-        let before = chain.trial.read().await?;
+        shown.counted(&format!("down script of {}", file.id()), index, total);
         let script = down_script(file, path)?;
-        match chain.trial.run(path, &script).await? {
-            Some(refused) => {
-                wrong.insert(file.version, refused.what.lines().next().unwrap_or_default().to_owned());
-            }
-            None => match chain.wrong(index, &before).await? {
-                Some(why) => {
-                    wrong.insert(file.version, why);
-                }
-                None => chain.built = Some(index),
-            },
-        }
+        let before = trial.read().await?;
+        let tried = trial.in_copy(async |copy| match copy.run(path, &script).await? {
+            Some(refused) => Ok(Some(refused.what.lines().next().unwrap_or_default().to_owned())),
+            None => wrong(copy, files, index, &before).await,
+        });
+        all.extend(tried.await?.map(|why| (file.version, why)));
     }
     shown.counted("", total, total);
-    chain.trial.finish().await?;
+    trial.finish().await?;
     scratch.stop().await?;
-    Ok(wrong)
+    Ok(all)
+}
+
+async fn apply(trial: &mut TrialDatabase<'_>, file: &Migration) -> Result<()> {
+    match trial.run(&file.path, file).await? {
+        Some(refused) => Err(refused.into()),
+        None => Ok(()),
+    }
 }
 
 /// The down script of a migration, as a migration that is run by itself.
@@ -129,61 +144,21 @@ fn down_script(file: &Migration, path: &Path) -> Result<Migration> {
     Ok(Migration { sql, directives, path: path.to_owned(), ..file.clone() })
 }
 
-/// A throwaway database in which migrations are taken back.
-struct Chain<'a> {
-    trial: TrialDatabase<'a>,
-    files: CompiledFiles<'a>,
-    /// How many migrations it has; `None` where a revert has left something else.
-    built: Option<usize>,
-}
-
-impl<'a> Chain<'a> {
-    async fn new(
-        scratch: &'a mut Scratch,
-        settings: &'a CompiledSettings,
-        files: CompiledFiles<'a>,
-    ) -> Result<Self> {
-        let trial = TrialDatabase::new(scratch, settings, &files.lock.head, files.files).await?;
-        Ok(Self { trial, files, built: Some(0) })
-    }
-
-    /// Makes the database have the first so many migrations. What the last revert has left is that, unless it failed: a new
-    /// database is built then, and told.
-    async fn build(&mut self, count: usize) -> Result<bool> {
-        // Nobody knows what the next revert leaves, until it is known to be right.
-        if self.built.take() == Some(count) {
-            return Ok(false);
-        }
-        self.trial.start_again().await?;
-        for file in &self.files.files[..count] {
-            if let Some(refused) = self.trial.run(&file.path, file).await? {
-                return Err(refused.into());
-            }
-        }
-        Ok(true)
-    }
-
-    /// Lets the tool's own table say that these are applied. Some tools create it when they list their migrations.
-    async fn record(&mut self, program: &mut ToolProgram<'_>, applied: &[RecordedRevision]) -> Result<()> {
-        program.list(&self.trial.url()).await?;
-        for statement in applied.iter().flat_map(|applied| &applied.history) {
-            self.trial.execute(statement).await?;
-        }
-        Ok(())
-    }
-
-    /// What differs from what the migrations before this one build, now that it is taken back.
-    async fn wrong(&mut self, index: usize, before: &Catalog) -> Result<Option<String>> {
-        let after = self.trial.read().await?;
-        let CompiledFiles { files, lock } = self.files;
-        let reverted = BTreeSet::from([files[index].version]);
-        let stays = files[..index].iter().map(|file| file.version).collect();
-        let server = self.trial.server();
-        let wrong = Reversal::of(lock, &reverted, &stays).wrong(server, &[], [before, &after]);
-        let more = match wrong.len() {
-            0 | 1 => String::new(),
-            many => format!(" (and {} more)", many - 1),
-        };
-        Ok(wrong.first().map(|(_, words)| format!("afterwards {words}{more}")))
-    }
+/// What differs from what the migrations before this one build, now that it is taken back.
+async fn wrong(
+    trial: &mut TrialDatabase<'_>,
+    CompiledFiles { files, lock }: CompiledFiles<'_>,
+    index: usize,
+    before: &Catalog,
+) -> Result<Option<String>> {
+    let after = trial.read().await?;
+    let reverted = BTreeSet::from([files[index].version]);
+    let stays = files[..index].iter().map(|file| file.version).collect();
+    let reversal = Reversal::of(lock, &reverted, &stays);
+    let wrong = reversal.wrong(trial.server(), &[], [before, &after]);
+    let more = match wrong.len() {
+        0 | 1 => String::new(),
+        many => format!(" (and {} more)", many - 1),
+    };
+    Ok(wrong.first().map(|(_, words)| format!("afterwards {words}{more}")))
 }
