@@ -52,7 +52,8 @@ update) apply "$(pending)" ;;
 rollback-count)
     id=$(sql -c "SELECT id FROM databasechangelog ORDER BY orderexecuted DESC LIMIT 1")
     if ! [ -f "db/rollback/$id.sql" ]; then
-        echo 'liquibase.exception.RollbackImpossibleException: No inverse to RawSQLChange created' >&2
+        echo 'Unexpected error running Liquibase: Liquibase does not support automatic rollback generation for raw sql changes' >&2
+        echo 'For more information, please use the --log-level flag' >&2
         exit 1
     fi
     sql -f "db/rollback/$id.sql" -c "DELETE FROM databasechangelog WHERE id = '$id'" ;;
@@ -159,7 +160,7 @@ fn a_project_of_liquibase_becomes_trueups() {
         .exit(0)
         .stdout_contains("migrations (4 migrations)")
         .says("no down script: V3__db_changelog_3_sql__3__ann_smith: ")
-        .says("RollbackImpossibleException: No inverse to RawSQLChange created");
+        .says("Liquibase does not support automatic rollback generation for raw sql changes");
     assert_eq!(scripts(&project).len(), 3);
     let first = text(&project, "V1__db_changelog_1_sql__1__ann_smith.sql");
     assert_eq!(

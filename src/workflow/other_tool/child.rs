@@ -190,8 +190,12 @@ fn said(output: &str) -> impl DoubleEndedIterator<Item = &str> {
 /// Why a tool does not revert a migration, in one line of what it printed: the last one that says so, else the last one that
 /// names an error.
 pub(super) fn in_short(output: &str) -> Option<String> {
-    const REASONS: [&[&str]; 3] =
-        [&["rreversible", "not automatically reversible", "mpossible"], &["rror: ", "xception: "], &[""]];
+    const REASONS: [&[&str]; 4] = [
+        &["rreversible", "not automatically reversible", "mpossible"],
+        &["rror: ", "xception: "],
+        &["rror", "xception"],
+        &[""],
+    ];
     let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
     let line = REASONS.iter().find_map(|words| said(output).rfind(|line| has(line, words)));
     line.map(|line| one_line(line, IN_SHORT))
@@ -209,4 +213,36 @@ pub(super) fn not_started(
     Failure::new(Exit::Refused, what)
         .code(ErrorCode::TOOL_FAILED)
         .next(format!("install {tool}, or say how it is called: [migrations] {setting} in trueup.toml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_says_why_nothing_is_reverted() {
+        for (output, expected) in [
+            (
+                "Traceback\n    raise IrreversibleError(\ndjango.db.migrations.exceptions.IrreversibleError: x is not reversible\n",
+                "django.db.migrations.exceptions.IrreversibleError: x is not reversible",
+            ),
+            (
+                "a.rb:1:in `x': An error has occurred (StandardError)\n\nThis uses execute, which is not automatically reversible.\n\
+                 1. Define #up and #down.\n\tfrom b.rb:2\nc.rb:3:in `require': cannot load such file (LoadError)\n",
+                "This uses execute, which is not automatically reversible.",
+            ),
+            (
+                "sqlalchemy.exc.ProgrammingError: (psycopg) no table\n[SQL: DROP]\n(Background on this error at: https://x)\n",
+                "sqlalchemy.exc.ProgrammingError: (psycopg) no table",
+            ),
+            (
+                "Unexpected error running Liquibase: no rollback\n\nFor more information, please use a flag\n",
+                "Unexpected error running Liquibase: no rollback",
+            ),
+            ("reverting\nit cannot be\n", "it cannot be"),
+        ] {
+            assert_eq!(in_short(output).as_deref(), Some(expected));
+        }
+        assert_eq!(in_short("\n"), None);
+    }
 }
