@@ -31,5 +31,5 @@ pub use lock::{
     effects_from_text, effects_to_text,
 };
 pub use progress::CompileProgress;
-pub use replay::{Running, StepOutcome, ToolSteps};
+pub use replay::{Running, StepOutcome, ToolSteps, TrialDatabase};
 pub use rewrite::{Rewrite, Rewritten};

@@ -73,12 +73,35 @@ impl<'s> Runner<'s> {
     pub(super) async fn start_again(&mut self) -> Result<()> {
         let database = self.scratch.create_database().await?;
         let session = self.scratch.connect(&database).await?;
-        std::mem::replace(&mut self.session, session).close().await;
+        self.change_session(session).await;
         self.scratch.drop_database(std::mem::replace(&mut self.database, database)).await?;
         self.assumed = Assumed::default();
         self.versions.clear();
         self.in_transaction = false;
         if self.keeps_search_path { self.keep_search_path().await } else { Ok(()) }
+    }
+
+    /// Goes on in a copy of the database, until [`Self::leave_copy`].
+    pub(super) async fn enter_copy(&mut self) -> Result<ScratchDatabase> {
+        self.change_session(self.scratch.connect_outside().await?).await;
+        let copy = self.scratch.copy_database(&self.database).await?;
+        self.change_session(self.scratch.connect(&copy).await?).await;
+        let original = std::mem::replace(&mut self.database, copy);
+        if self.keeps_search_path {
+            self.keep_search_path().await?;
+        }
+        Ok(original)
+    }
+
+    /// Goes back to the database that was copied, and drops the copy.
+    pub(super) async fn leave_copy(&mut self, original: ScratchDatabase) -> Result<()> {
+        self.change_session(self.scratch.connect(&original).await?).await;
+        self.in_transaction = false;
+        self.scratch.drop_database(std::mem::replace(&mut self.database, original)).await
+    }
+
+    async fn change_session(&mut self, session: Session) {
+        std::mem::replace(&mut self.session, session).close().await;
     }
 
     /// Whether a state of the database can be kept, or restored: on a given server it would bring roles of another one.

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::code::{compile, project, revisions};
+use super::downs::{goes_down_and_up, is_trueups, scripts, take_over, text};
 use super::write;
 use crate::support;
 use crate::support::project::Project;
@@ -48,6 +49,14 @@ status)
     for id in $(pending); do echo "     db/changelog/$id.sql::$id::ann smith"; done ;;
 update-count) apply "$(pending | head -n "${{2#--count=}}")" ;;
 update) apply "$(pending)" ;;
+rollback-count)
+    id=$(sql -c "SELECT id FROM databasechangelog ORDER BY orderexecuted DESC LIMIT 1")
+    if ! [ -f "db/rollback/$id.sql" ]; then
+        echo 'Unexpected error running Liquibase: Liquibase does not support automatic rollback generation for raw sql changes' >&2
+        echo 'For more information, please use the --log-level flag' >&2
+        exit 1
+    fi
+    sql -f "db/rollback/$id.sql" -c "DELETE FROM databasechangelog WHERE id = '$id'" ;;
 esac
 "#,
         psql = psql.display()
@@ -137,4 +146,29 @@ fn init_finds_liquibase() {
         settings.contains("tool = \"liquibase\"\ndir = \"db/changelog\"\n# program = [\"liquibase\""),
         "{settings}"
     );
+}
+
+#[test]
+fn a_project_of_liquibase_becomes_trueups() {
+    let (project, database) = (liquibase(), support::database());
+    for (id, sql) in [(1, "DROP TABLE users;"), (2, "DROP VIEW all_users;"), (4, "DROP TABLE keys;")] {
+        write(project.path(), &[(&format!("db/rollback/{id}.sql"), sql.to_owned())]);
+    }
+    compile(&project).exit(0);
+    project.trueup(["upgrade", "--yes", "--no-backup"], &database).exit(0);
+    take_over(&project, "liquibase", &[])
+        .exit(0)
+        .stdout_contains("migrations (4 migrations)")
+        .says("no down script: V3__db_changelog_3_sql__3__ann_smith: ")
+        .says("Liquibase does not support automatic rollback generation for raw sql changes");
+    assert_eq!(scripts(&project).len(), 3);
+    let first = text(&project, "V1__db_changelog_1_sql__1__ann_smith.sql");
+    assert_eq!(
+        first,
+        "-- trueup: from liquibase 'db/changelog/1.sql::1::ann smith'\nCREATE TABLE users (id bigint PRIMARY KEY);\n"
+    );
+    is_trueups(&project);
+    project.trueup(["adopt", "--yes"], &database).exit(0);
+    project.check(&database).exit(0);
+    goes_down_and_up(&project, &[3]);
 }

@@ -3,6 +3,7 @@
 
 mod code;
 mod downgrade;
+mod downs;
 mod kept;
 mod liquibase;
 mod own;
@@ -357,7 +358,11 @@ fn files_that_the_tool_would_not_take_are_told() {
     let tool = &tools()[4];
     let project = project(tool);
     write(project.path(), &[("migrations/00004_code.go", "package x".to_owned())]);
-    project.trueup(["compile"], "").exit(2).says("00004_code.go").says("is code");
+    project.trueup(["compile"], "").exit(2).says([
+        "00004_code.go",
+        "is code",
+        "[migrations] tool = \"command\"",
+    ]);
     fs::remove_file(project.path().join("migrations/00004_code.go")).unwrap();
     write(project.path(), &[("migrations/00004_bare.sql", "SELECT 1;".to_owned())]);
     project.trueup(["compile"], "").exit(2).says("there is no marker of goose");

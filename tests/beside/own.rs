@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use super::code::{compile, project, revisions};
+use super::downs::{goes_down_and_up, is_trueups, take_over};
 use super::write;
+use crate::adopt::tools::{did_not_run, of_go};
 use crate::support::project::Project;
 use crate::support::{self, TestDatabase};
 
@@ -246,4 +248,94 @@ fn another_table_of_that_name_is_no_history() {
         .exit(1)
         .says("not a plain table with column rev, of numbers or text")
         .says("[migrations] applied in trueup.toml");
+}
+
+/// Its own commands apply and revert each migration; what they run becomes SQL.
+#[test]
+fn a_tool_of_ones_own_is_taken_over() {
+    let settings =
+        SETTINGS.replace("applied =", "revert = [\"./migrate\", \"down\", \"{revision}\"]\napplied =");
+    let (project, database) = (own(&settings), support::database());
+    migrate(&project, &database, &["up", "001"]);
+    migrate(&project, &database, &["up", "002"]);
+    take_over(&project, "command", &[])
+        .exit(0)
+        .stdout_contains("trueup-migrations (2 migrations)")
+        .stdout_contains(
+            "remove `tool` and all that says how it is called, and set dir = \"trueup-migrations\"",
+        )
+        .stdout_contains("under [database], ignore = [\"ops.done\"]")
+        // The schema of the tool's table comes with its first migration, and it does not drop that.
+        .says("no down script: V1__users: afterwards schema ops is there");
+    let text = |name: &str| fs::read_to_string(project.path().join("trueup-migrations").join(name)).unwrap();
+    let up = text("V2__add_email.sql");
+    assert!(up.starts_with("-- trueup: from command 002\n"), "{up}");
+    assert!(up.ends_with("\nALTER TABLE users ADD COLUMN email text;\n") && !up.contains("done"), "{up}");
+    assert_eq!(text("V2__add_email.down.sql"), "ALTER TABLE users DROP COLUMN email;\n");
+    fs::rename(project.path().join("migrations"), project.path().join("before")).unwrap();
+    fs::rename(project.path().join("trueup-migrations"), project.path().join("migrations")).unwrap();
+    is_trueups(&project);
+    let settings = fs::read_to_string(project.path().join("trueup.toml")).unwrap();
+    let ignore = "[database]\nignore = [\"ops.done\"]\n";
+    fs::write(project.path().join("trueup.toml"), format!("{settings}{ignore}")).unwrap();
+    compile(&project).exit(0);
+    project.trueup(["adopt", "--yes"], &database).exit(0);
+    project.check(&database).exit(0);
+    goes_down_and_up(&project, &[1]);
+}
+
+#[test]
+fn only_a_tool_that_the_settings_name_can_be_taken_over() {
+    let project = own(SETTINGS);
+    take_over(&project, "command", &[]).exit(0).says(
+        "no down script: V1__users, V2__add_email: trueup.toml names no command that reverts a migration",
+    );
+    fs::write(project.path().join("trueup.toml"), "[project]\nname = \"own\"\n").unwrap();
+    fs::remove_dir_all(project.path().join("trueup-migrations")).unwrap();
+    take_over(&project, "command", &[])
+        .exit(2)
+        .says("names no migration tool of your own")
+        .says("[migrations] tool = \"command\"");
+}
+
+/// The script of the documentation, which leads from goose's list to trueup's. Migrations in Go need a program of the
+/// project's, which is called in the same way.
+#[test]
+fn goose_is_a_tool_of_ones_own() {
+    let Some(goose) = of_go("goose") else { return did_not_run("goose") };
+    let manual = include_str!("../../docs/tools.md");
+    let (_, script) = manual.split_once("```sh\n#!/bin/sh\n").unwrap();
+    let (script, _) = script.split_once("```").unwrap();
+    let (_, settings) = script.split_once("# ./migrate: ").unwrap();
+    let (settings, _) = settings.split_once("\nset -e").unwrap();
+    let settings = settings.replace("\n# ", " ").replace("], ", "]\n");
+    let variables = "[migrations.variables]\nGOOSE_DRIVER = \"postgres\"\nGOOSE_DBSTRING = \"{url}\"\n";
+    let project = project(
+        &format!("[project]\nname = \"own\"\n[migrations]\ntool = \"command\"\n{settings}\n{variables}"),
+        &[
+            ("migrate", format!("#!/bin/sh\n{script}")),
+            ("app-migrate", format!("#!/bin/sh\nexec {} -dir migrations \"$@\"\n", goose.display())),
+            (
+                "migrations/00001_users.sql",
+                "-- +goose Up\nCREATE TABLE users (id bigint);\n-- +goose Down\nDROP TABLE users;\n".to_owned(),
+            ),
+            (
+                "migrations/00002_email.sql",
+                "-- +goose Up\nALTER TABLE users ADD COLUMN email text;\n-- +goose Down\nALTER TABLE users DROP COLUMN email;\n"
+                    .to_owned(),
+            ),
+        ],
+    );
+    for name in ["migrate", "app-migrate"] {
+        fs::set_permissions(project.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    compile(&project).exit(0);
+    assert_eq!(revisions(&project), ["0", "1", "2"]);
+    let database = support::database();
+    project.trueup(["upgrade", "--yes", "--no-backup"], &database).exit(0);
+    project.check(&database).exit(0);
+    project.trueup(["downgrade", "--to", "1", "--yes", "--no-backup"], &database).exit(0);
+    project.trueup(["upgrade", "--yes", "--no-backup"], &database).exit(0);
+    project.check(&database).exit(0);
+    take_over(&project, "command", &[]).exit(0).says("no down script: V1__begin: ").lacks("V2__users");
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::code::{compile, project, revisions};
+use super::downs::{goes_down_and_up, is_trueups, scripts, take_over};
 use super::real::revision;
 use super::write;
 use crate::adopt::tools::{address, did_not_run, ruby, tool};
@@ -226,4 +227,43 @@ fn one_command_leads_from_rails_to_the_first_diagnosis() {
         .exit(1)
         .stdout_contains("migrations: rails, found by bin/rails")
         .stdout_contains("pending: Rails 20260101000000 (step0)");
+}
+
+#[test]
+fn what_rails_reverts_becomes_down_scripts() {
+    if !ruby() {
+        return did_not_run("Rails");
+    }
+    let of = |number: usize, alone: &str, body: &str| {
+        let (name, _) = migration(number, "", false);
+        (name, format!("class Step{number} < ActiveRecord::Migration[5.2]\n{alone}{body}\nend\n"))
+    };
+    let project = rails(&[
+        of(0, "", "def change; create_table(:users) { |t| t.string :email }; end"),
+        of(
+            1,
+            "disable_ddl_transaction!\n",
+            "def change; add_index :users, :email, algorithm: :concurrently; end",
+        ),
+        of(2, "", "def change; execute 'ALTER TABLE users ADD COLUMN age int'; end"),
+        of(3, "", "def change; add_column :users, :name, :text; end"),
+        of(4, "", "def up; end\ndef down; raise ActiveRecord::IrreversibleMigration, 'one way'; end"),
+    ]);
+    take_over(&project, "rails", &["--dir", "db/migrate"])
+        .exit(0)
+        .says("V20260101000002__step2: This migration uses execute, which is not automatically reversible.")
+        .says("V20260101000004__step4: ")
+        .says("(ActiveRecord::IrreversibleMigration)");
+    let text = |name: &str| fs::read_to_string(project.path().join("migrations").join(name)).unwrap();
+    assert_eq!(text("V20260101000000__step0.down.sql"), "DROP TABLE \"users\";\n");
+    assert!(text("V20260101000001__step1.down.sql").starts_with("-- trueup: no-transaction\nDROP INDEX"));
+    assert_eq!(scripts(&project).len(), 3);
+    is_trueups(&project);
+    let database = support::database();
+    for to in [["upgrade", "--to", &version(1)], ["downgrade", "--to", "0"], ["upgrade", "--to", &version(3)]]
+    {
+        project.trueup(to, &database).args(["--yes", "--no-backup"]).exit(0);
+    }
+    project.trueup(["downgrade", "--to", &version(2), "--yes", "--no-backup"], &database).exit(0);
+    goes_down_and_up(&project, &[20_260_101_000_004]);
 }

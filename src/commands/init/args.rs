@@ -25,12 +25,16 @@ pub(crate) struct InitArgs {
     pub(crate) name: Option<String>,
 
     /// Turn the migrations of this tool into migrations of trueup, which applies them from now on
-    #[arg(long, value_name = "TOOL", value_parser = other_tool, requires = "take_over", conflicts_with = "tool")]
+    #[arg(long, value_name = "TOOL", value_parser = taken_over_tool, requires = "take_over", conflicts_with = "tool")]
     pub(crate) from: Option<MigrationTool>,
 
     /// With --from: write the files, once they are proved to build what the tool's files build
     #[arg(long, requires = "from")]
     pub(crate) take_over: bool,
+
+    /// With --take-over: write no down scripts, for which a tool whose migrations are programs runs every one once more
+    #[arg(long, requires = "take_over")]
+    pub(crate) no_down: bool,
 
     /// Write what the database has into schema/, one file for each table, and a baseline migration where there is none;
     /// nothing is written unless the files are proved to give the same schema again
@@ -64,6 +68,11 @@ fn other_tool(word: &str) -> Result<MigrationTool, String> {
         let known: Vec<&str> = known.map(MigrationTool::word).collect();
         format!("known are {}", known.join(", "))
     })
+}
+
+fn taken_over_tool(word: &str) -> Result<MigrationTool, String> {
+    let known = || MigrationTool::ALL.map(MigrationTool::word).join(", ");
+    MigrationTool::of_word(word).ok_or_else(|| format!("known are {}", known()))
 }
 
 impl Documented for InitArgs {

@@ -2,6 +2,7 @@
 //! nothing.
 
 pub(super) mod args;
+mod down_scripts;
 mod found;
 mod from_database;
 mod programs;
@@ -253,6 +254,9 @@ fn with_project(settings: &Settings, name: &str, found: Option<&Found>) -> Setti
     if let Some(found) = found {
         started.migrations.tool = found.tool;
         started.migrations.dir = found.dir.display().to_string();
+        if found.tool != Some(MigrationTool::Command) {
+            started.migrations.own = None;
+        }
     }
     started.project =
         Project::new(settings.project.dir.clone(), Some(name.to_owned()), &started.migrations.dir);

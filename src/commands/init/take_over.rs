@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Result;
 
 use super::args::InitArgs;
+use super::down_scripts::{Converted, DownScripts};
 use super::found::{self, Found};
 use super::programs::LoggedMigrations;
 use super::report::InitReport;
@@ -29,7 +30,14 @@ const USUAL: &str = "migrations";
 
 pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationTool) -> Result<InitReport> {
     let project = &settings.project;
-    let theirs = directory(args, tool, &project.dir);
+    if tool == MigrationTool::Command && settings.migrations.own.is_none() {
+        let what = "trueup.toml names no migration tool of your own, whose migrations could be taken over; nothing was written";
+        return Err(Failure::usage(what)
+            .code(ErrorCode::PROJECT_FILE_INVALID)
+            .next("say how it is called: [migrations] tool = \"command\", list, apply, revert and applied")
+            .into());
+    }
+    let theirs = directory(settings, args, tool);
     let is_usual =
         theirs.components().filter(|part| *part != Component::CurDir).eq(Path::new(USUAL).components());
     let target = PathBuf::from(if is_usual { BESIDE } else { USUAL });
@@ -40,7 +48,10 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
     let name = if has_settings { String::new() } else { confirmed_name(settings, args, Some(&own))? };
 
     let (theirs_built, programs) = match sql {
-        Some(found) => {
+        Some(mut found) => {
+            if args.no_down {
+                found.migrations.iter_mut().for_each(|migration| migration.down = None);
+            }
             let (_, lock) = compiled(settings, &theirs, Some(tool), |failure| failure).await?;
             (lock, LoggedMigrations { found, ..LoggedMigrations::default() })
         }
@@ -52,6 +63,7 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
     let converted = holder.path().join("converted");
     let history = history_table(tool, found);
     let files = tools::convert(tool, &project.dir.join(&theirs), found)?;
+    fs::create_dir(&converted).map_err(|error| not_written(&converted, &error))?;
     write(&converted, files.iter().chain(history.as_ref()))?;
     let temporary = converted.strip_prefix(&project.dir).unwrap_or(&converted).to_path_buf();
     // The files are named where they are going to be.
@@ -59,7 +71,7 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
         what: failure.what.replace(&temporary.display().to_string(), &target.display().to_string()),
         ..failure
     };
-    let (_, mut lock) = compiled(settings, &temporary, None, named).await?;
+    let (sources, mut lock) = compiled(settings, &temporary, None, named).await?;
     let converted_ones = &lock.migrations[usize::from(history.is_some())..];
     let differing = differing(&theirs_built, converted_ones, &lock.model);
     let mut unstable = Vec::new();
@@ -74,6 +86,14 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
             differing.iter().filter_map(|place| converted_ones.get(*place)).map(|one| one.id().to_string()),
         );
     }
+    let downs = match tool.is_code() && !args.no_down {
+        true => {
+            let beside = beside(settings, &theirs, tool);
+            let converted = Converted { directory: &converted, files: &sources.migrations, lock: &lock };
+            DownScripts::write(&beside, &theirs_built.head.settings, &programs, converted).await?
+        }
+        false => DownScripts::default(),
+    };
 
     let place = project.dir.join(&target);
     fs::create_dir_all(place.parent().unwrap_or(&project.dir))
@@ -89,6 +109,7 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
     ));
     let converted = &sources.migrations[usize::from(history.is_some())..];
     report.init.notes = notes(tool, &programs, converted);
+    report.init.notes.extend(downs.notes(tool));
     report.init.evidence = None;
     if !unstable.is_empty() {
         report.init.notes.push(format!(
@@ -98,10 +119,7 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
     }
     let started = with_project(settings, &name, Some(&own));
     if has_settings {
-        report.init.notes.push(format!(
-            "trueup.toml is not changed: under [migrations], remove `tool`, and set dir = {:?}",
-            target.display().to_string()
-        ));
+        report.init.notes.push(settings_to_change(settings, tool, &target));
     } else {
         SettingsFile { name: &name, found: Some(&own) }.write(&project.settings_path)?;
         report.init.name = Some(name);
@@ -119,9 +137,12 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
 }
 
 /// Where the tool keeps its migrations, relative to the project.
-fn directory(args: &InitArgs, tool: MigrationTool, project: &Path) -> PathBuf {
-    let shown = || found::find(project).filter(|found| found.tool == Some(tool)).map(|found| found.dir);
-    args.dir.clone().or_else(shown).unwrap_or_else(|| tool.usual_directory().into())
+fn directory(settings: &Settings, args: &InitArgs, tool: MigrationTool) -> PathBuf {
+    let migrations = &settings.migrations;
+    let set = || (migrations.tool == Some(tool)).then(|| PathBuf::from(&migrations.dir));
+    let found = || found::find(&settings.project.dir).filter(|found| found.tool == Some(tool));
+    let shown = || found().map(|found| found.dir);
+    args.dir.clone().or_else(set).or_else(shown).unwrap_or_else(|| tool.usual_directory().into())
 }
 
 fn refuse_to_overwrite(place: &Path) -> Result<(), Failure> {
@@ -156,11 +177,23 @@ fn history_table(tool: MigrationTool, found: &ToolMigrations) -> Option<Converte
     })
 }
 
-fn write<'f>(directory: &Path, files: impl IntoIterator<Item = &'f ConvertedFile>) -> Result<(), Failure> {
-    let written = fs::create_dir(directory).and_then(|()| {
-        files.into_iter().try_for_each(|file| fs::write(directory.join(&file.name), &file.text))
-    });
+/// Writes files into a directory.
+///
+/// # Errors
+/// Exit 2.
+pub(super) fn write<'f>(
+    directory: &Path,
+    files: impl IntoIterator<Item = &'f ConvertedFile>,
+) -> Result<(), Failure> {
+    let mut files = files.into_iter();
+    let written = files.try_for_each(|file| fs::write(directory.join(&file.name), &file.text));
     written.map_err(|error| not_written(directory, &error))
+}
+
+/// The settings of the project beside its tool.
+fn beside(settings: &Settings, directory: &Path, tool: MigrationTool) -> Settings {
+    let of = Found { tool: Some(tool), dir: directory.to_path_buf(), evidence: String::new() };
+    with_project(settings, "", Some(&of))
 }
 
 /// What the migrations of a directory build.
@@ -188,12 +221,11 @@ async fn logged(
     directory: &Path,
     tool: MigrationTool,
 ) -> Result<(Lock, LoggedMigrations)> {
-    let of = Found { tool: Some(tool), dir: directory.to_path_buf(), evidence: String::new() };
-    let settings = with_project(settings, "", Some(&of));
+    let settings = beside(settings, directory, tool);
     let project = &settings.project;
     let sources = Sources::read_of(&project.dir, &project.migrations_dir, Some(tool))?;
     let (lock, ran) = project_model::compile_with_log(&settings, &sources).await?;
-    Ok((lock, LoggedMigrations::of(tool, &project.dir, &ran)))
+    Ok((lock, LoggedMigrations::of(&settings.migrations, &project.dir, ran)))
 }
 
 /// The places of the migrations that do not build the same in both; the place after the last where the models differ.
@@ -215,6 +247,21 @@ fn refuse(tool: MigrationTool, theirs: &Lock, ours: &[CompiledMigration], place:
     Failure::usage(format!("{what}; nothing was written"))
         .code(ErrorCode::MIGRATIONS_INVALID)
         .next(format!("keep {tool}, and work beside it: trueup init --tool {tool}"))
+}
+
+/// What is to be changed in a file of settings that is there.
+fn settings_to_change(settings: &Settings, tool: MigrationTool, target: &Path) -> String {
+    let others = if tool.is_code() { " and all that says how it is called" } else { "" };
+    let own = settings.migrations.own.as_ref().filter(|_| tool == MigrationTool::Command);
+    let ignore = own.map(|own| {
+        let table = own.applied.table.to_string();
+        format!("; its own table is no part of the schema: under [database], ignore = [{table:?}]")
+    });
+    format!(
+        "trueup.toml is not changed: under [migrations], remove `tool`{others}, and set dir = {:?}{}",
+        target.display().to_string(),
+        ignore.unwrap_or_default()
+    )
 }
 
 /// What is worth knowing of the conversion.
@@ -250,9 +297,7 @@ fn notes_of_programs(
     programs: &LoggedMigrations,
     converted: &[Migration],
 ) -> Vec<String> {
-    let mut notes = vec![format!(
-        "each migration is what {tool} ran in an empty database; there are no down scripts: trueup restore takes a database back"
-    )];
+    let mut notes = vec![format!("each migration is what {tool} ran in an empty database")];
     let listed = |places: &BTreeSet<usize>| {
         let one = |place: &usize| Some(converted.get(*place)?.id().to_string());
         places.iter().filter_map(one).collect::<Vec<_>>().join(", ")

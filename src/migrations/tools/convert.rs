@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::names::words;
 use super::{MigrationTool, TakenOver, ToolMigrations, needs_no_transaction, number};
 use crate::error::Failure;
 
@@ -33,7 +34,8 @@ pub fn convert(
     };
     let mut files = Vec::new();
     for (migration, version) in found.migrations.iter().zip(versions) {
-        let stem = format!("V{version}__{}", migration.name);
+        let name = Some(migration.name.clone()).filter(|name| !name.is_empty());
+        let stem = format!("V{version}__{}", name.unwrap_or_else(|| words(&migration.revision)));
         let text = script(&migration.up, migration.no_transaction).unwrap_or_else(|| {
             format!("-- Nothing to do: {tool} {} has no statements.\n", migration.revision)
         });

@@ -267,7 +267,9 @@ pub fn read_directory(tool: MigrationTool, directory: &Path) -> Result<Vec<Migra
     let found = read(tool, directory)?;
     let of_code = found.code.iter().map(|code| {
         let what = format!("a migration of {tool} that is code: trueup cannot run it to learn what it does");
-        Err::<(), _>(refuse(code, what).next("write it as SQL"))
+        Err::<(), _>(refuse(code, what).next(
+            "write it as SQL; or let a command of yours, which can run it, run all of them: [migrations] tool = \"command\"",
+        ))
     });
     Failure::collect(of_code)?;
     let revisions: Vec<&str> = found.migrations.iter().map(|migration| migration.revision.as_str()).collect();

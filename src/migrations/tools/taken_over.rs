@@ -4,6 +4,7 @@
 use std::fmt;
 use std::path::Path;
 
+use crc::{CRC_32_ISO_HDLC, Crc};
 use sha2::{Digest as _, Sha256, Sha384};
 use smol_str::SmolStr;
 
@@ -93,11 +94,10 @@ impl fmt::Display for TakenOver {
 
 /// Flyway's checksum: the CRC-32 of the lines without their ends, as a number with a sign (`ChecksumCalculator`).
 fn lines_checksum(text: &str) -> i32 {
-    let lines = without_bom(text).split(['\r', '\n']);
-    let crc = lines.flat_map(str::bytes).fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 * (crc & 1)))
-    });
-    (!crc).cast_signed()
+    const ALGORITHM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+    let mut sum = ALGORITHM.digest();
+    without_bom(text).split(['\r', '\n']).for_each(|line| sum.update(line.as_bytes()));
+    sum.finalize().cast_signed()
 }
 
 #[cfg(test)]

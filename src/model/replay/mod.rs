@@ -9,6 +9,7 @@ mod recorder;
 mod reload;
 mod saved;
 mod steps;
+mod trial;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use saved::SavedStates;
 
 pub(super) use steps::replay_with_tool;
 pub use steps::{Running, StepOutcome, ToolSteps};
+pub use trial::TrialDatabase;
 
 /// The result of a replay.
 pub(super) struct Replayed {

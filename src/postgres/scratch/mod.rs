@@ -110,10 +110,7 @@ impl Scratch {
                 Host::Local(tokio::task::spawn_blocking(start).await.context("starting a scratch server")??)
             }
         };
-        let target = match &host {
-            Host::Local(server) => Target::parse(&local_url(server, "postgres"))?,
-            Host::Given(given) => given.target().clone(),
-        };
+        let target = outside(&host)?;
         let mut admin = target.connect(APPLICATION).await?.unobserved();
         let (version, superuser) = about(&mut admin).await?;
         if options.major.is_some_and(|major| major != version.major())
@@ -158,21 +155,34 @@ impl Scratch {
     /// # Errors
     /// When the given server's role may not (exit 3).
     pub async fn create_database(&mut self) -> Result<ScratchDatabase> {
+        self.create(None).await
+    }
+
+    /// Makes a database that has all that another one has, in which no session is.
+    ///
+    /// # Errors
+    /// As [`Self::create_database`].
+    pub async fn copy_database(&mut self, of: &ScratchDatabase) -> Result<ScratchDatabase> {
+        self.create(Some(of)).await
+    }
+
+    async fn create(&mut self, template: Option<&ScratchDatabase>) -> Result<ScratchDatabase> {
         self.made += 1;
         let name = match &mut self.host {
             Host::Local(_) => format!("scratch_{:04}", self.made),
             Host::Given(given) => given.new_name(),
         };
-        let mut sql = format!("CREATE DATABASE {} TEMPLATE template0", identifier(&name));
+        let from = template.map_or("template0", ScratchDatabase::name);
+        let mut sql = format!("CREATE DATABASE {} TEMPLATE {}", identifier(&name), identifier(from));
         match &self.host {
             Host::Local(_) if self.version.major() >= 15 => sql.push_str(" STRATEGY file_copy"),
-            Host::Local(_) => {}
-            Host::Given(_) => {
+            Host::Given(_) if template.is_none() => {
                 sql.push_str(" ENCODING 'UTF8' LOCALE 'C'");
                 if self.version.major() >= 15 {
                     sql.push_str(" LOCALE_PROVIDER libc");
                 }
             }
+            Host::Local(_) | Host::Given(_) => {}
         }
         if let Err(why) = self.admin.execute(sql).await {
             if let Host::Given(given) = &mut self.host {
@@ -194,10 +204,22 @@ impl Scratch {
     /// # Errors
     /// As [`Target::connect`].
     pub async fn connect(&self, database: &ScratchDatabase) -> Result<Session> {
-        let target = match &self.host {
+        self.connect_to(match &self.host {
             Host::Local(server) => Target::parse(&local_url(server, &database.name))?,
             Host::Given(given) => given.target().with_database(&database.name),
-        };
+        })
+        .await
+    }
+
+    /// Connects to none of the databases that were made: a session keeps its database from being copied.
+    ///
+    /// # Errors
+    /// As [`Target::connect`].
+    pub async fn connect_outside(&self) -> Result<Session> {
+        self.connect_to(outside(&self.host)?).await
+    }
+
+    async fn connect_to(&self, target: Target) -> Result<Session> {
         // The database is dropped, or the server ended, with whoever is connected.
         let mut session = target.connect(APPLICATION).await?.unobserved();
         if let Host::Given(_) = &self.host {
@@ -286,6 +308,14 @@ impl Scratch {
             }
             Host::Given(given) => given.stop().await,
         }
+    }
+}
+
+/// A database of the server that was not made here.
+fn outside(host: &Host) -> Result<Target> {
+    match host {
+        Host::Local(server) => Ok(Target::parse(&local_url(server, "postgres"))?),
+        Host::Given(given) => Ok(given.target().clone()),
     }
 }
 

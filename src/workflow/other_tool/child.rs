@@ -25,6 +25,8 @@ const GRACE: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(1);
 /// The longest line that is passed on, in characters.
 const LONGEST: usize = 500;
+/// The longest line that says why a tool failed, in characters.
+const IN_SHORT: usize = 200;
 /// The most that is kept of one line, in bytes.
 const LINE: usize = 4 * 1024;
 /// The most that is kept of the output, in bytes: the end of it.
@@ -170,14 +172,31 @@ fn end_of(output: &str) -> &str {
 
 /// The end of what the tool has said, under the message.
 pub(super) fn last_lines(output: &str) -> String {
-    // Python underlines parts of a line; Ruby and Java write the calls that led to an error below it.
-    let has_words = |line: &&str| {
+    let last: Vec<&str> = said(output).rev().take(10).collect();
+    last.into_iter().rev().map(|line| format!("\n  {line}")).collect()
+}
+
+/// The lines with words. Python underlines parts of a line; Ruby and Java write the calls that led to an error below it.
+fn said(output: &str) -> impl DoubleEndedIterator<Item = &str> {
+    output.lines().filter(|line| {
         let text = line.trim().trim_matches(['^', '~']);
         let is_call = line.starts_with('\t') && (text.starts_with("from ") || text.starts_with("at "));
         !text.is_empty() && !is_call
-    };
-    let last: Vec<&str> = output.lines().filter(has_words).rev().take(10).collect();
-    last.into_iter().rev().map(|line| format!("\n  {line}")).collect()
+    })
+}
+
+/// Why a tool does not revert a migration, in one line of what it printed: the last one that says so, else the last one that
+/// names an error.
+pub(super) fn in_short(output: &str) -> Option<String> {
+    const REASONS: [&[&str]; 4] = [
+        &["rreversible", "not automatically reversible", "mpossible"],
+        &["rror: ", "xception: "],
+        &["rror", "xception"],
+        &[""],
+    ];
+    let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
+    let line = REASONS.iter().find_map(|words| said(output).rfind(|line| has(line, words)));
+    line.map(|line| one_line(line, IN_SHORT))
 }
 
 /// `setting` is the one that names another command, where the tool's migrations are files of SQL.
@@ -192,4 +211,36 @@ pub(super) fn not_started(
     Failure::new(Exit::Refused, what)
         .code(ErrorCode::TOOL_FAILED)
         .next(format!("install {tool}, or say how it is called: [migrations] {setting} in trueup.toml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_says_why_nothing_is_reverted() {
+        for (output, expected) in [
+            (
+                "Traceback\n    raise IrreversibleError(\ndjango.db.migrations.exceptions.IrreversibleError: x is not reversible\n",
+                "django.db.migrations.exceptions.IrreversibleError: x is not reversible",
+            ),
+            (
+                "a.rb:1:in `x': An error has occurred (StandardError)\n\nThis uses execute, which is not automatically reversible.\n\
+                 1. Define #up and #down.\n\tfrom b.rb:2\nc.rb:3:in `require': cannot load such file (LoadError)\n",
+                "This uses execute, which is not automatically reversible.",
+            ),
+            (
+                "sqlalchemy.exc.ProgrammingError: (psycopg) no table\n[SQL: DROP]\n(Background on this error at: https://x)\n",
+                "sqlalchemy.exc.ProgrammingError: (psycopg) no table",
+            ),
+            (
+                "Unexpected error running Liquibase: no rollback\n\nFor more information, please use a flag\n",
+                "Unexpected error running Liquibase: no rollback",
+            ),
+            ("reverting\nit cannot be\n", "it cannot be"),
+        ] {
+            assert_eq!(in_short(output).as_deref(), Some(expected));
+        }
+        assert_eq!(in_short("\n"), None);
+    }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod change;
 mod child;
+pub(crate) mod downs;
 mod outcome;
 mod place;
 mod report;

@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
-use super::child::{last_lines, not_started, until_end};
+use super::child::{in_short, last_lines, not_started, until_end};
 use super::place;
 use crate::backup::ProcessGroup;
 use crate::error::{ErrorCode, Failure};
@@ -81,6 +81,19 @@ impl<'s> ToolProgram<'s> {
             Some(own) => place::of_revision(&own.apply, revision),
             None => self.line(&(self.code.step)(revision, self.count)),
         }
+    }
+
+    /// Takes back a revision, which no other applied one comes after. Returns why the tool does not, in its own words.
+    ///
+    /// # Errors
+    /// Exit 4: it cannot be started.
+    pub(crate) async fn take_back(&self, url: &str, revision: &ListedRevision) -> Result<Option<String>> {
+        let line = match &self.settings.migrations.own {
+            Some(own) => place::of_revision(&own.revert, &revision.id),
+            None => self.line(&(self.code.step_back)(revision)),
+        };
+        let printed = self.run(url, &line).await?;
+        Ok(printed.failure.map(|why| in_short(&printed.all).unwrap_or(why)))
     }
 
     /// A line of the tool's program.

@@ -14,6 +14,7 @@ pub(super) static TOOL: CodeTool = CodeTool {
     list: &["history", "--verbose"],
     read_list,
     step: |revision, _| owned(&["upgrade", revision]),
+    step_back: |revision| owned(&["downgrade", &below(revision)]),
     runs_some_again: false,
     upgrade: &["upgrade", "head"],
     url: UrlForm::Driver,
@@ -21,6 +22,13 @@ pub(super) static TOOL: CodeTool = CodeTool {
     app_ends: None,
     files: programs_below,
 };
+
+/// The place right below a revision, as `downgrade` takes it: `c3@b1`, the revision b1 on the branch of c3.
+fn below(revision: &ListedRevision) -> String {
+    let ListedRevision { id, parents, dependencies, .. } = revision;
+    let parent = parents.iter().find(|parent| !dependencies.contains(parent));
+    format!("{id}@{}", parent.map_or("base", SmolStr::as_str))
+}
 
 /// An entry for each, the newest first (`Script.log_entry` of alembic/script/base.py).
 fn read_list(printed: &str) -> Result<Vec<ListedRevision>, String> {
@@ -66,6 +74,8 @@ mod tests {
         let found = read_list(printed).expect("reads");
         assert_eq!(shown(&found), ["a1 Parent__x ", "b1 left__one a1", "b2  a1+b1", "c3 both b1+b2"]);
         assert_eq!(found[2].dependencies, ["b1"]);
+        let back: Vec<_> = found.iter().map(|one| (TOOL.step_back)(one).join(" ")).collect();
+        assert_eq!(back, ["downgrade a1@base", "downgrade b1@a1", "downgrade b2@a1", "downgrade c3@b1"]);
         assert_eq!(found[0].file.as_deref(), Some(Path::new("/p/versions/a1.py")));
     }
 }

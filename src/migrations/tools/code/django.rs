@@ -11,6 +11,12 @@ use crate::error::Failure;
 
 const LIST: &[&str] = &["showmigrations", "--plan", "--verbosity", "2", "--no-color"];
 
+/// Takes back one migration. `migrate APP NAME` takes back all that come after one, and changes the rows of content types
+/// and permissions.
+const UNAPPLY: &str = "from django.db import connection\nfrom django.db.migrations.executor import MigrationExecutor\n\
+                       executor = MigrationExecutor(connection)\n\
+                       executor.migrate([], plan=[(executor.loader.graph.nodes['APP', 'NAME'], True)])\n";
+
 pub(super) static TOOL: CodeTool = CodeTool {
     setting: "program",
     example: "# program = [\"uv\", \"run\", \"manage.py\"]\n",
@@ -22,6 +28,10 @@ pub(super) static TOOL: CodeTool = CodeTool {
     step: |revision, _| {
         let (app, name) = revision.split_once('.').unwrap_or((revision, ""));
         owned(&["migrate", app, name, "--no-input", "--no-color"])
+    },
+    step_back: |revision| {
+        let (app, name) = revision.id.split_once('.').unwrap_or((&revision.id, ""));
+        owned(&["shell", "-c", &UNAPPLY.replace("APP", app).replace("NAME", name)])
     },
     runs_some_again: false,
     upgrade: &["migrate", "--no-input"],
@@ -84,6 +94,8 @@ mod tests {
             ]
         );
         assert_eq!((TOOL.step)("api.0023_a", 1)[..3], ["migrate", "api", "0023_a"]);
+        let back = (TOOL.step_back)(&ListedRevision { id: "api.0023_a".into(), ..ListedRevision::default() });
+        assert!(back[2].contains("nodes['api', '0023_a']"), "{back:?}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{CodeTool, ListedRevision, UrlForm, files_below, owned};
 const LIST: &[&str] = &["status", "--verbose"];
 
 /// `update-count` applies the next change set of the changelog: all that the revision comes after are applied.
+/// `rollback-count` takes back the one that was applied last.
 pub(super) static TOOL: CodeTool = CodeTool {
     setting: "program",
     example: "# program = [\"liquibase\", \"--search-path=src/main/resources\"]\n",
@@ -16,6 +17,7 @@ pub(super) static TOOL: CodeTool = CodeTool {
     list: LIST,
     read_list,
     step: |_, count| owned(&["update-count", &format!("--count={count}")]),
+    step_back: |_| owned(&["rollback-count", "--count=1"]),
     runs_some_again: true,
     upgrade: &["update"],
     elsewhere: "",

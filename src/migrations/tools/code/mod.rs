@@ -54,6 +54,8 @@ pub struct CodeTool {
     /// The arguments with which it applies one revision, all of whose parents are applied. The number is how many it has to
     /// run for that: more than one where it runs earlier ones again.
     pub step: fn(&str, usize) -> Vec<String>,
+    /// The arguments with which it takes back one revision, which no other applied one comes after.
+    pub step_back: fn(&ListedRevision) -> Vec<String>,
     /// Whether there may be revisions that it runs every time.
     pub runs_some_again: bool,
     /// The arguments with which it applies all that is pending.

@@ -16,6 +16,7 @@ pub(super) static TOOL: CodeTool = CodeTool {
     list: &[],
     read_list,
     step: |_, _| Vec::new(),
+    step_back: |_| Vec::new(),
     runs_some_again: false,
     upgrade: &[],
     url: UrlForm::Plain,

@@ -40,6 +40,7 @@ pub(super) static TOOL: CodeTool = CodeTool {
     list: LIST,
     read_list,
     step: |revision, _| owned(&["runner", &[context!(), ".run(:up, ", revision, ")"].concat()]),
+    step_back: |revision| owned(&["runner", &[context!(), ".run(:down, ", &revision.id, ")"].concat()]),
     runs_some_again: false,
     upgrade: &["db:migrate"],
     elsewhere: "",
