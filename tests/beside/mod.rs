@@ -3,6 +3,7 @@
 
 mod code;
 mod downgrade;
+mod flyway;
 mod kept;
 mod liquibase;
 mod own;
