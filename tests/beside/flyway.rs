@@ -15,26 +15,26 @@ use crate::support::project::{Address, Project};
 const SETTINGS: &str = "[project]\nname = \"real\"\n[migrations]\ntool = \"flyway\"\n";
 
 /// A database that is reached as JDBC reaches one: there are no sockets for it.
-struct Site {
+pub(super) struct Site {
     cluster: Arc<Cluster>,
     name: String,
     url: String,
 }
 
 impl Site {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let (cluster, name) = (cluster(), format!("flyway_{name}"));
         cluster.psql(&format!("CREATE DATABASE {name}"));
         let url = cluster.url("postgres@127.0.0.1", &name);
         Self { cluster, name, url }
     }
 
-    fn query(&self, sql: &str) -> Vec<support::Row> {
+    pub(super) fn query(&self, sql: &str) -> Vec<support::Row> {
         support::try_query_at(&self.url, sql).unwrap()
     }
 
     /// Flyway of a project, with the connection that trueup gives it.
-    fn flyway(&self, program: &Path, project: &Path) -> Program {
+    pub(super) fn flyway(&self, program: &Path, project: &Path) -> Program {
         let url = format!("jdbc:postgresql://127.0.0.1:{}/{}", self.cluster.port, self.name);
         tool(program, project)
             .env("FLYWAY_URL", url)
@@ -98,12 +98,12 @@ fn project(versions: usize) -> Project {
     project
 }
 
-fn compile(project: &Project) -> Program {
+pub(super) fn compile(project: &Project) -> Program {
     project.trueup(["compile"], "").env("TRUEUP_PG_BIN", &support::server().bin_dir)
 }
 
 /// trueup with Flyway in its PATH.
-fn trueup(project: &Project, site: &Site, program: &Path, args: &[&str]) -> Program {
+pub(super) fn trueup(project: &Project, site: &Site, program: &Path, args: &[&str]) -> Program {
     let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
     project
         .trueup(args, site)
@@ -112,7 +112,7 @@ fn trueup(project: &Project, site: &Site, program: &Path, args: &[&str]) -> Prog
         .env("COLUMNS", "200")
 }
 
-fn program() -> Option<PathBuf> {
+pub(super) fn program() -> Option<PathBuf> {
     flyway().or_else(|| {
         did_not_run("Flyway");
         None

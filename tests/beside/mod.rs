@@ -7,6 +7,7 @@ mod flyway;
 mod kept;
 mod liquibase;
 mod own;
+mod placeholders;
 mod rails;
 mod real;
 mod upgrade;

@@ -70,9 +70,12 @@ async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
     let found = chosen(args, &project.dir);
     let name = confirmed_name(settings, args, found.as_ref())?;
     let started = with_project(settings, &name, found.as_ref());
-    let sources =
-        Sources::read_any(&started.project.dir, &started.project.migrations_dir, started.project.tool)
-            .map_err(nothing_written)?;
+    let sources = Sources::read_any(
+        &started.project.dir,
+        &started.project.migrations_dir,
+        started.project.tool_source(),
+    )
+    .map_err(nothing_written)?;
     let mut report = InitReport::new(settings, found.as_ref());
     report.init.name = Some(name.clone());
     let write_settings = |report: &mut InitReport| {
@@ -255,8 +258,8 @@ fn with_project(settings: &Settings, name: &str, found: Option<&Found>) -> Setti
         started.migrations.dir = found.dir.display().to_string();
     }
     started.project =
-        Project::new(settings.project.dir.clone(), Some(name.to_owned()), &started.migrations.dir);
-    started.project.tool = started.migrations.tool;
+        Project::new(settings.project.dir.clone(), Some(name.to_owned()), &started.migrations.dir)
+            .kept_as(&started.migrations);
     started
 }
 

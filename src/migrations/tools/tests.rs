@@ -9,7 +9,8 @@ fn set(tool: MigrationTool, files: &[(&str, &str)]) -> Result<ToolMigrations, Fa
         fs::create_dir_all(path.parent().expect("a parent")).expect("made");
         fs::write(path, text).expect("written");
     }
-    read(tool, directory.path())
+    let source = ToolSource { tool, home: directory.path(), placeholders: &[] };
+    read(source, directory.path())
 }
 
 /// Revision, name, SQL, down and whether it runs without a transaction, a line each.
@@ -159,7 +160,11 @@ fn flyway_compares_the_parts_of_a_version() {
     assert!(found.migrations[3].is_repeatable);
     let wrong = [("V1__a.sql", "select '${x}';"), ("V2__b.sql", ""), ("V2.0__c.sql", ""), ("B3__d.sql", "")];
     let failure = set(MigrationTool::Flyway, &wrong).expect_err("wrong");
-    for words in ["V1__a.sql: line 1: a placeholder", "V2__b.sql: the version of ", "B3__d.sql: a baseline"] {
+    for words in [
+        "V1__a.sql: line 1: placeholder ${x}: it has no value",
+        "V2__b.sql: the version of ",
+        "B3__d.sql: a baseline",
+    ] {
         assert!(failure.what.contains(words), "{words}: {}", failure.what);
     }
 }

@@ -1,16 +1,26 @@
 //! Flyway: `V1.2__name.sql`, `U1.2__name.sql`, `R__name.sql`, in directories below one another.
 
+mod placeholders;
+mod settings;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::names::{plain, words};
-use super::{ToolMigration, ToolMigrations, entries, is_code, needs_no_transaction, refuse, text_of};
+use super::{
+    ToolMigration, ToolMigrations, ToolSource, entries, is_code, needs_no_transaction, refuse, text_of,
+};
 use crate::error::Failure;
+pub use placeholders::set_value;
+use placeholders::{Replaced, replace};
+use settings::FlywaySettings;
+pub use settings::SETTINGS_FILES;
 
 /// The version of a migration as Flyway compares it: numbers, without zeros at the end.
 pub(super) type Version = Vec<u128>;
 
-pub(super) fn read(directory: &Path) -> Result<ToolMigrations, Failure> {
+pub(super) fn read(source: ToolSource<'_>, directory: &Path) -> Result<ToolMigrations, Failure> {
+    let settings = FlywaySettings::read(source)?;
     let mut files = Vec::new();
     collect(directory, &mut files)?;
     let mut found = ToolMigrations::default();
@@ -42,19 +52,21 @@ pub(super) fn read(directory: &Path) -> Result<ToolMigrations, Failure> {
     for pair in versioned.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
         failures.push(refuse(&pair[1].3, format!("the version of {}, too", pair[0].3.display())));
     }
+    let mut reader = Reader { settings, found };
     let versioned = versioned.into_iter().map(|(number, version, description, path)| {
-        let down = downs.remove(&number).map(|path| text_of(&path).map(|text| (path, text)));
-        migration(version.replace('_', "."), &description, path, down.transpose()?)
+        reader.migration(version.replace('_', "."), &description, path, downs.remove(&number))
     });
-    let read: Vec<Result<ToolMigration, Failure>> = versioned.collect();
+    let versioned: Vec<Result<ToolMigration, Failure>> = versioned.collect();
     let repeatable = repeatable.into_iter().map(|(description, path)| {
         // Flyway's history has no version for it, only the description.
-        migration(format!("R__{}", description.replace(' ', "_")), &description, path, None)
+        reader
+            .migration(format!("R__{}", description.replace(' ', "_")), &description, path, None)
             .map(|migration| ToolMigration { is_repeatable: true, ..migration })
     });
-    let read = read.into_iter().chain(repeatable).chain(failures.into_iter().map(Err));
-    found.migrations = Failure::collect(read)?;
-    Ok(found)
+    let repeatable: Vec<Result<ToolMigration, Failure>> = repeatable.collect();
+    let read = versioned.into_iter().chain(repeatable).chain(failures.into_iter().map(Err));
+    reader.found.migrations = Failure::collect(read)?;
+    Ok(reader.found)
 }
 
 fn collect(directory: &Path, files: &mut Vec<(String, PathBuf)>) -> Result<(), Failure> {
@@ -77,29 +89,47 @@ pub(super) fn numbers(version: &str) -> Option<Version> {
     Some(numbers)
 }
 
-fn migration(
-    revision: String,
-    description: &str,
-    path: PathBuf,
-    down: Option<(PathBuf, String)>,
-) -> Result<ToolMigration, Failure> {
-    let up = text_of(&path)?;
-    if let Some(line) = up.lines().position(|line| line.contains("${")) {
-        let why = "a placeholder, whose value Flyway puts into the SQL";
-        return Err(refuse(&path, format!("line {}: {why}: write the value in its place", line + 1)));
+/// Reads files with the project's settings, and notes what came from them.
+struct Reader {
+    settings: FlywaySettings,
+    found: ToolMigrations,
+}
+
+impl Reader {
+    fn migration(
+        &mut self,
+        revision: String,
+        description: &str,
+        path: PathBuf,
+        down: Option<PathBuf>,
+    ) -> Result<ToolMigration, Failure> {
+        let settings = self.settings.of_script(&path)?;
+        let up = self.replaced(&path, &settings);
+        let down = down.map(|path| {
+            let settings = self.settings.of_script(&path)?;
+            self.replaced(&path, &settings).map(|text| (path, text))
+        });
+        let up = up?;
+        Ok(ToolMigration {
+            revision,
+            name: words(description),
+            no_transaction: !settings.in_transaction || needs_no_transaction(&up),
+            path,
+            up,
+            down: down.transpose()?,
+            is_repeatable: false,
+        })
     }
-    let mut beside = path.clone().into_os_string();
-    beside.push(".conf");
-    let beside = PathBuf::from(beside);
-    let configured = if beside.is_file() { text_of(&beside)? } else { String::new() };
-    let says = |text: &str| text.replace(' ', "").contains("executeInTransaction=false");
-    Ok(ToolMigration {
-        revision,
-        name: words(description),
-        no_transaction: says(&configured) || needs_no_transaction(&up),
-        path,
-        up,
-        down,
-        is_repeatable: false,
-    })
+
+    /// The text of a file with the values of its placeholders.
+    fn replaced(&mut self, path: &Path, settings: &FlywaySettings) -> Result<String, Failure> {
+        let text = text_of(path)?;
+        let Replaced { text: replaced, differs, values, stand_ins } = replace(path, &text, settings)?;
+        if differs {
+            self.found.replaced_in.push(path.to_owned());
+        }
+        self.found.placeholders.extend(values);
+        self.found.stand_ins.extend(stand_ins);
+        Ok(replaced)
+    }
 }
