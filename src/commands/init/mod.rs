@@ -64,23 +64,35 @@ fn existing(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
     Ok(report)
 }
 
-/// A new project. Nothing is written unless its files can be read and compiled.
+/// A new project. Nothing is written unless its files can be read and compiled, or what they need is said in trueup.toml.
 async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
     let project = &settings.project;
     let found = chosen(args, &project.dir);
     let name = confirmed_name(settings, args, found.as_ref())?;
     let started = with_project(settings, &name, found.as_ref());
-    let sources = Sources::read_any(
-        &started.project.dir,
-        &started.project.migrations_dir,
-        started.project.tool_source(),
-    )
-    .map_err(nothing_written)?;
     let mut report = InitReport::new(settings, found.as_ref());
     report.init.name = Some(name.clone());
     let write_settings = |report: &mut InitReport| {
         report.init.written.push("trueup.toml".to_owned());
         SettingsFile { name: &name, found: found.as_ref() }.write(&project.settings_path)
+    };
+    let from = &started.project;
+    let unfinished = |mut report: InitReport, failure: Failure| {
+        write_settings(&mut report)?;
+        report.exit = failure.exit;
+        let why = match failure.code {
+            Some(ErrorCode::TOOL_FAILED) => in_short(&failure.what),
+            _ => joined_lines(&failure.what),
+        };
+        report.init.notes.push(format!("trueup.lock is not written: {why}"));
+        report.init.next = vec![format!("{}; then: {}", failure.next.replace('\n', "; "), Command::Compile)];
+        Ok(report)
+    };
+    let sources = match Sources::read_any(&from.dir, &from.migrations_dir, from.tool_source()) {
+        Err(failure) if failure.code == Some(ErrorCode::MIGRATIONS_PLACEHOLDER) => {
+            return unfinished(report, failure);
+        }
+        read => read.map_err(nothing_written)?,
     };
     if sources.is_empty() {
         write_settings(&mut report)?;
@@ -100,18 +112,10 @@ async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
             check(&started, lock, sources, &mut report).await?;
         }
         Err(error) => match error.downcast::<Failure>() {
-            // What the tool needs is said in trueup.toml.
             Ok(failure)
                 if matches!(failure.code, Some(ErrorCode::SCRATCH_UNAVAILABLE | ErrorCode::TOOL_FAILED)) =>
             {
-                write_settings(&mut report)?;
-                report.exit = failure.exit;
-                let why = match failure.code {
-                    Some(ErrorCode::TOOL_FAILED) => in_short(&failure.what),
-                    _ => joined_lines(&failure.what),
-                };
-                report.init.notes.push(format!("trueup.lock is not written: {why}"));
-                report.init.next = vec![format!("{}; then: {}", failure.next, Command::Compile)];
+                return unfinished(report, failure);
             }
             Ok(failure) => return Err(nothing_written(failure).into()),
             Err(error) => return Err(error),

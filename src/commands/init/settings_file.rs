@@ -20,6 +20,13 @@ const VARIABLES: &str = "\
 # DB_PASSWORD = \"{password}\"
 ";
 
+/// What Flyway's settings may not have.
+const PLACEHOLDERS: &str = "\
+# The values of placeholders, ${owner}, that flyway.toml or flyway.conf does not have.
+# [migrations.placeholders]
+# owner = \"app\"
+";
+
 /// What the file says.
 pub(super) struct SettingsFile<'f> {
     pub(super) name: &'f str,
@@ -47,6 +54,9 @@ impl SettingsFile<'_> {
         text.push_str(&format!("dir = {dir}\n"));
         if let Some(code) = found.tool.and_then(MigrationTool::code) {
             text.push_str(&format!("{}\n{VARIABLES}", code.example));
+        }
+        if found.tool == Some(MigrationTool::Flyway) {
+            text.push_str(&format!("\n{PLACEHOLDERS}"));
         }
         text
     }

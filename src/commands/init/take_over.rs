@@ -136,7 +136,7 @@ fn read(settings: &Settings, tool: MigrationTool, theirs: &Path) -> Result<ToolM
         );
         let inner = name.trim_start_matches(|found: char| !found.is_alphabetic());
         let inner = inner.trim_end_matches(|found: char| !found.is_alphabetic());
-        Failure::usage(what).code(ErrorCode::MIGRATIONS_INVALID).next(tools::set_value(inner))
+        Failure::usage(what).code(ErrorCode::MIGRATIONS_PLACEHOLDER).next(tools::set_value(inner))
     };
     Failure::collect(found.stand_ins.iter().map(|place| Err::<(), _>(refuse(place))))?;
     Ok(found)

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::super::{StandIn, refuse};
 use super::settings::{FlywaySettings, PlaceholderValue};
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::postgres::sql::split_all;
 use crate::text::one_line;
 
@@ -188,7 +188,7 @@ fn shown(settings: &FlywaySettings, name: &str) -> String {
 fn unknown(path: &Path, settings: &FlywaySettings, (name, line): (&str, usize), why: &str) -> Failure {
     let what = format!("line {line}: placeholder {}: {why}", shown(settings, name));
     let file = settings.file.unwrap_or("flyway.toml");
-    refuse(path, what).next(format!(
+    refuse(path, what).code(ErrorCode::MIGRATIONS_PLACEHOLDER).next(format!(
         "set the values under [migrations.placeholders] in trueup.toml, or where Flyway reads them: [flyway.placeholders], \
          flyway.placeholders.NAME ({file})"
     ))
@@ -198,7 +198,7 @@ fn varying(path: &Path, line: usize, shown: &str, name: &str) -> Failure {
     let what = format!(
         "line {line}: placeholder {shown}: Flyway's value differs from run to run, and may become part of the schema here"
     );
-    refuse(path, what).next(set_value(name))
+    refuse(path, what).code(ErrorCode::MIGRATIONS_PLACEHOLDER).next(set_value(name))
 }
 
 /// How a value of Flyway's own is made a constant.
