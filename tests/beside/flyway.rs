@@ -224,3 +224,65 @@ fn flyways_migrations_are_taken_over_and_given_back() {
     other.flyway(&program, project.path()).arg("migrate").exit(0).says("No migration necessary");
     trueup(&project, &other, &program, &["check"]).exit(0);
 }
+
+/// Flyway creates the schemas of its settings, and works in the first of them.
+#[test]
+fn a_schema_of_flyways_own_is_part_of_the_first_migration() {
+    let Some(program) = program() else { return };
+    let (project, site) = (Project::of_schema(""), Site::new("schema"));
+    fs::remove_dir_all(project.path().join("schema")).unwrap();
+    fs::remove_file(project.path().join("trueup.toml")).unwrap();
+    let files = [
+        ("flyway.conf", "flyway.defaultSchema=App\nflyway.schemas=App,other\n"),
+        (
+            "sql/V1__a.sql",
+            "CREATE TABLE users (id int);\nCREATE TABLE \"${flyway:defaultSchema}\".keys (id int);",
+        ),
+        ("sql/V2__b.sql", "CREATE VIEW other.v AS SELECT id FROM users;"),
+    ];
+    write(project.path(), &files.map(|(name, text)| (name, text.to_owned())));
+    trueup(&project, &site, &program, &["init", "--yes", "--name", "shop"])
+        .exit(1)
+        .says("pending: Flyway 1 (a), Flyway 2 (b)")
+        .says("this database is empty");
+    let settings = fs::read_to_string(project.path().join("trueup.toml")).unwrap();
+    assert!(settings.contains("search_path = '\"App\", public, pg_temp'"), "{settings}");
+    site.flyway(&program, project.path()).args(["-target=1", "migrate"]).exit(0);
+    trueup(&project, &site, &program, &["check"])
+        .exit(1)
+        .says("at Flyway 1")
+        .says("pending: Flyway 2 (b)")
+        .lacks("App\".users");
+    trueup(&project, &site, &program, &["upgrade", "--yes"]).exit(0);
+    trueup(&project, &site, &program, &["check"]).exit(0);
+
+    fs::remove_file(project.path().join("trueup.toml")).unwrap();
+    trueup(
+        &project,
+        &site,
+        &program,
+        &["init", "--from", "flyway", "--take-over", "--yes", "--name", "shop"],
+    )
+    .exit(0);
+    trueup(&project, &site, &program, &["adopt", "--yes"]).exit(0);
+    trueup(&project, &site, &program, &["check"]).exit(0);
+    let other = Site::new("schema_again");
+    trueup(&project, &other, &program, &["upgrade", "--yes", "--no-backup"]).exit(0);
+    trueup(&project, &other, &program, &["check"]).exit(0);
+}
+
+/// What was there before Flyway counts as applied up to its baseline.
+#[test]
+fn a_database_from_before_flyway_begins_at_its_baseline() {
+    let Some(program) = program() else { return };
+    let (project, site) = (project(10), Site::new("baseline"));
+    compile(&project).exit(0);
+    site.flyway(&program, project.path()).args(["-target=2", "migrate"]).exit(0);
+    site.query("DROP TABLE flyway_schema_history; DROP VIEW of_b, of_a");
+    site.flyway(&program, project.path()).args(["-baselineVersion=2", "baseline"]).exit(0);
+    trueup(&project, &site, &program, &["status"]).exit(1).says("Flyway 2 (step 4), 5 migrations applied");
+    trueup(&project, &site, &program, &["upgrade", "--yes", "--no-backup"])
+        .exit(0)
+        .says("done: 7 migrations applied");
+    trueup(&project, &site, &program, &["check"]).exit(0).says("12 migrations applied");
+}

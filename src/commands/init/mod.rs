@@ -15,10 +15,10 @@ use anyhow::Result;
 
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::Command;
-use crate::migrations::tools::MigrationTool;
+use crate::migrations::tools::{MigrationTool, ToolSource, flyway_schema};
 use crate::model::{Compilation, Lock, Sources};
 use crate::output;
-use crate::postgres::sql::unified;
+use crate::postgres::sql::{identifier, read_file, unified};
 use crate::project::{Project, Settings};
 use crate::text::joined_lines;
 use crate::workflow::comparison;
@@ -40,6 +40,7 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<Exit> {
         let what = format!("the directory {} does not exist", project.dir.display());
         return Err(Failure::usage(what).code(ErrorCode::PROJECT_NOT_FOUND).into());
     }
+    let settings = &with_search_path(settings, args)?;
     let report = match args.from {
         Some(tool) => take_over::run(settings, args, tool).await?,
         None if args.from_database => from_database::run(settings, args).await?,
@@ -51,12 +52,27 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<Exit> {
     Ok(exit)
 }
 
+/// With the schema first in which Flyway's settings say that it works, where the project has no settings yet.
+fn with_search_path(settings: &Settings, args: &InitArgs) -> Result<Settings> {
+    let mut started = settings.clone();
+    let project = &settings.project;
+    let tool = args.from.or_else(|| chosen(args, &project.dir)?.tool);
+    if tool == Some(MigrationTool::Flyway) && project.settings_path.symlink_metadata().is_err() {
+        let source = ToolSource { tool: MigrationTool::Flyway, home: &project.dir, placeholders: &[] };
+        if let Some(schema) = flyway_schema(source)? {
+            started.database.search_path = format!("{}, public, pg_temp", identifier(&schema));
+        }
+    }
+    Ok(started)
+}
+
 /// A project that is there is left as it is.
 fn existing(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
     let project = &settings.project;
-    let now = crate::postgres::sql::read_file(&project.settings_path)?;
+    let now = read_file(&project.settings_path)?;
     let found = chosen(args, &project.dir);
-    let wanted = SettingsFile { name: &name(args, project), found: found.as_ref() }.text();
+    let search_path = &settings.database.search_path;
+    let wanted = SettingsFile { name: &name(args, project), found: found.as_ref(), search_path }.text();
     let mut report = InitReport::new(settings, found.as_ref());
     report.init.would_change =
         (now != wanted).then(|| unified(("trueup.toml", &now), ("as this run would write it", &wanted)));
@@ -74,7 +90,8 @@ async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
     report.init.name = Some(name.clone());
     let write_settings = |report: &mut InitReport| {
         report.init.written.push("trueup.toml".to_owned());
-        SettingsFile { name: &name, found: found.as_ref() }.write(&project.settings_path)
+        let search_path = &settings.database.search_path;
+        SettingsFile { name: &name, found: found.as_ref(), search_path }.write(&project.settings_path)
     };
     let from = &started.project;
     let unfinished = |mut report: InitReport, failure: Failure| {

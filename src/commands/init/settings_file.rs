@@ -7,6 +7,7 @@ use std::path::Path;
 use super::found::Found;
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::MigrationTool;
+use crate::project::DatabaseSettings;
 
 /// What a tool may have to be told.
 const VARIABLES: &str = "\
@@ -31,6 +32,8 @@ const PLACEHOLDERS: &str = "\
 pub(super) struct SettingsFile<'f> {
     pub(super) name: &'f str,
     pub(super) found: Option<&'f Found>,
+    /// The search_path of the project's SQL.
+    pub(super) search_path: &'f str,
 }
 
 impl SettingsFile<'_> {
@@ -41,6 +44,10 @@ impl SettingsFile<'_> {
              [project]\nname = {name}\n\n\
              # The variable that holds the URL of the database.\n[database]\nurl_env = \"DATABASE_URL\"\n"
         );
+        if self.search_path != DatabaseSettings::default().search_path {
+            let path = toml::Value::String(self.search_path.to_owned());
+            text.push_str(&format!("search_path = {path}\n"));
+        }
         let Some(found) = self.found else { return text };
         text.push_str("\n[migrations]\n");
         if let Some(tool) = found.tool {

@@ -107,7 +107,8 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
             target.display().to_string()
         ));
     } else {
-        SettingsFile { name: &name, found: Some(&own) }.write(&project.settings_path)?;
+        let search_path = &settings.database.search_path;
+        SettingsFile { name: &name, found: Some(&own), search_path }.write(&project.settings_path)?;
         report.init.name = Some(name);
         report.init.written.push("trueup.toml".to_owned());
     }

@@ -31,7 +31,7 @@ pub use applied::{AppliedRevision, StandsFor, applied};
 pub use code::{CodeTool, ListedRevision, UrlForm};
 pub use command::{DIR, Place, REVISION, URL};
 pub use convert::{ConvertedFile, convert};
-pub use flyway::{SETTINGS_FILES as FLYWAY_SETTINGS, set_value};
+pub use flyway::{SETTINGS_FILES as FLYWAY_SETTINGS, schema as flyway_schema, set_value};
 pub use names::words;
 pub use revert::{APP, COUNT, NAME, TO};
 pub use taken_over::{TakenOver, ToolFile};

@@ -170,6 +170,30 @@ fn flyway_compares_the_parts_of_a_version() {
 }
 
 #[test]
+fn flyways_settings_say_how_a_migration_runs() {
+    let files = [
+        ("flyway.conf", "flyway.executeInTransaction=false\nflyway.schemas=app\nflyway.placeholders.a=1\n"),
+        ("V1__a.sql", "select ${a};"),
+        ("V2__b.sql", "select '${b}';"),
+        ("V2__b.sql.conf", "placeholderReplacement=false\nexecuteInTransaction = true\n"),
+        ("V3__c.sql", "select 3;"),
+        ("V3__c.sql.conf", "# executeInTransaction=true\n"),
+        ("U3__c.sql", "select -${a};"),
+    ];
+    let found = set(MigrationTool::Flyway, &files).expect("reads");
+    assert_eq!(
+        shown(&found),
+        [
+            "1 a: CREATE SCHEMA IF NOT EXISTS app; select 1; / - alone",
+            "2 b: select '${b}'; / -",
+            "3 c: select 3; / select -1; alone"
+        ]
+    );
+    assert_eq!(found.replaced_in.len(), 2, "{:?}", found.replaced_in);
+    assert_eq!(found.placeholders.into_iter().collect::<Vec<_>>(), [("a".to_owned(), "1".to_owned())]);
+}
+
+#[test]
 fn sqitch_runs_the_changes_of_its_plan() {
     let files = [
         (

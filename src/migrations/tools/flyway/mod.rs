@@ -11,6 +11,7 @@ use super::{
     ToolMigration, ToolMigrations, ToolSource, entries, is_code, needs_no_transaction, refuse, text_of,
 };
 use crate::error::Failure;
+use crate::postgres::sql::identifier;
 pub use placeholders::set_value;
 use placeholders::{Replaced, replace};
 use settings::FlywaySettings;
@@ -66,6 +67,12 @@ pub(super) fn read(source: ToolSource<'_>, directory: &Path) -> Result<ToolMigra
     let repeatable: Vec<Result<ToolMigration, Failure>> = repeatable.collect();
     let read = versioned.into_iter().chain(repeatable).chain(failures.into_iter().map(Err));
     reader.found.migrations = Failure::collect(read)?;
+    // On the line that is the first one, so that lines keep their numbers.
+    let schemas = reader.settings.created.iter();
+    let schemas = schemas.map(|schema| format!("CREATE SCHEMA IF NOT EXISTS {}; ", identifier(schema)));
+    if let Some(first) = reader.found.migrations.first_mut().filter(|first| !first.is_repeatable) {
+        first.up.insert_str(0, &schemas.collect::<String>());
+    }
     Ok(reader.found)
 }
 
@@ -87,6 +94,15 @@ pub(super) fn numbers(version: &str) -> Option<Version> {
         numbers.pop();
     }
     Some(numbers)
+}
+
+/// The schema that Flyway's settings put before all others, where that is another one than `public`.
+///
+/// # Errors
+/// Exit 2: the settings cannot be read.
+pub fn schema(source: ToolSource<'_>) -> Result<Option<String>, Failure> {
+    let schema = FlywaySettings::read(source)?.default_schema;
+    Ok(Some(schema).filter(|schema| schema != "public"))
 }
 
 /// Reads files with the project's settings, and notes what came from them.

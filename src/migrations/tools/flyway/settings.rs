@@ -1,6 +1,6 @@
 //! What Flyway's own settings say of the texts of migrations: `flyway.toml`, `flyway.conf`, and `V1__name.sql.conf` beside one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::super::{ToolSource, refuse, text_of};
@@ -23,6 +23,8 @@ pub(super) struct FlywaySettings {
     pub(super) table: String,
     pub(super) default_schema: String,
     pub(super) schemas: String,
+    /// The schemas that Flyway creates before it runs the first migration.
+    pub(super) created: Vec<String>,
     /// The values by their names in lower case.
     pub(super) values: BTreeMap<String, PlaceholderValue>,
 }
@@ -51,8 +53,11 @@ impl FlywaySettings {
         let entry = |name: &str| entries.get(&format!("flyway.{name}")).cloned();
         let is = |name: &str| entry(name).is_none_or(|value| !value.eq_ignore_ascii_case("false"));
         let schemas = entry("schemas").unwrap_or_default();
-        let first_schema = schemas.split(',').next().unwrap_or_default().trim();
-        let first_schema = if first_schema.is_empty() { "public" } else { first_schema };
+        let listed = schemas.split(',').map(str::trim).filter(|schema| !schema.is_empty());
+        let first = entry("defaultSchema").or_else(|| listed.clone().next().map(str::to_owned));
+        let mut created: Vec<String> = first.iter().cloned().chain(listed.map(str::to_owned)).collect();
+        let mut known = BTreeSet::from(["public".to_owned()]);
+        created.retain(|schema| is("createSchemas") && known.insert(schema.clone()));
         let values = entries.iter().filter_map(|(key, value)| {
             let name = key.strip_prefix("flyway.placeholders.")?.to_lowercase();
             // A reference to a variable, in either of the two files.
@@ -76,8 +81,9 @@ impl FlywaySettings {
             separator: entry("placeholderSeparator").unwrap_or_else(|| ":".to_owned()),
             in_transaction: is("executeInTransaction"),
             table: entry("table").unwrap_or_else(|| "flyway_schema_history".to_owned()),
-            default_schema: entry("defaultSchema").unwrap_or_else(|| first_schema.to_owned()),
+            default_schema: first.unwrap_or_else(|| "public".to_owned()),
             schemas: schemas.clone(),
+            created,
             values: values.chain(own).collect(),
         })
     }
@@ -195,6 +201,8 @@ mod tests {
         assert_eq!(value(&read, "of_env").as_deref(), Some("?"));
         assert_eq!(value(&read, "none").as_deref(), Some(""));
         assert_eq!((read.default_schema.as_str(), read.replaces), ("one", false));
+        assert_eq!(read.created, ["one", "two"]);
+        assert!(settings(&[], &[]).expect("nothing to read").created.is_empty());
     }
 
     #[test]
@@ -212,6 +220,7 @@ mod tests {
         assert_eq!(value(&read, "schema").as_deref(), Some("dev"));
         assert_eq!((read.prefix.as_str(), read.table.as_str()), ("@@", "history"));
         assert_eq!((read.default_schema.as_str(), read.schemas.as_str()), ("app", "app,other"));
+        assert_eq!(read.created, ["app", "other"]);
         assert!(
             settings(&[("flyway.toml", "[flyway")], &[]).expect_err("no TOML").what.contains("flyway.toml")
         );
