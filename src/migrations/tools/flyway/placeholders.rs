@@ -103,7 +103,9 @@ fn pieces<'t>(text: &'t str, settings: &FlywaySettings) -> Result<Vec<Piece<'t>>
     let FlywaySettings { prefix, suffix, .. } = settings;
     let mut pieces = Vec::new();
     let (mut from, mut at) = (0, 0);
-    while at < text.len() {
+    let first = prefix.chars().next().unwrap_or_default();
+    while let Some(begin) = text[at..].find(first) {
+        at += begin;
         let rest = &text[at..];
         let same = rest.chars().zip(prefix.chars()).take_while(|(a, b)| a == b).count();
         if same < prefix.chars().count() {

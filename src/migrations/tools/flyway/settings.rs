@@ -52,6 +52,9 @@ impl FlywaySettings {
         };
         let entry = |name: &str| entries.get(&format!("flyway.{name}")).cloned();
         let is = |name: &str| entry(name).is_none_or(|value| !value.eq_ignore_ascii_case("false"));
+        let mark = |name: &str, usual: &str| {
+            entry(name).filter(|mark| !mark.is_empty()).unwrap_or_else(|| usual.to_owned())
+        };
         let schemas = entry("schemas").unwrap_or_default();
         let listed = schemas.split(',').map(str::trim).filter(|schema| !schema.is_empty());
         let first = entry("defaultSchema").or_else(|| listed.clone().next().map(str::to_owned));
@@ -76,8 +79,8 @@ impl FlywaySettings {
         Ok(Self {
             file: found.as_ref().map(|(name, _)| *name),
             replaces: is("placeholderReplacement"),
-            prefix: entry("placeholderPrefix").unwrap_or_else(|| "${".to_owned()),
-            suffix: entry("placeholderSuffix").unwrap_or_else(|| "}".to_owned()),
+            prefix: mark("placeholderPrefix", "${"),
+            suffix: mark("placeholderSuffix", "}"),
             separator: entry("placeholderSeparator").unwrap_or_else(|| ":".to_owned()),
             in_transaction: is("executeInTransaction"),
             table: entry("table").unwrap_or_else(|| "flyway_schema_history".to_owned()),
