@@ -37,6 +37,26 @@ pub fn joined_lines(text: &str) -> String {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
+/// A text with something else in the place of some words, where they are not part of longer ones.
+pub fn replace_words(text: &str, words: &str, with: &str) -> String {
+    let is_part = |found: Option<char>| found.is_some_and(|found| found.is_alphanumeric() || found == '_');
+    let (begins, ends) = (is_part(words.chars().next()), is_part(words.chars().next_back()));
+    let mut replaced = String::new();
+    let mut from = 0;
+    for (at, _) in text.match_indices(words).filter(|(_, found)| !found.is_empty()) {
+        let (before, after) = (&text[..at], &text[at + words.len()..]);
+        let is_whole =
+            !(begins && is_part(before.chars().next_back()) || ends && is_part(after.chars().next()));
+        if is_whole {
+            replaced.push_str(&text[from..at]);
+            replaced.push_str(with);
+            from = at + words.len();
+        }
+    }
+    replaced.push_str(&text[from..]);
+    replaced
+}
+
 /// How many characters of a run's or backup's identifier people see. Commands accept as many.
 const SHORT_ID: usize = 10;
 /// The length of a ULID (github.com/ulid/spec).
@@ -85,6 +105,19 @@ mod tests {
         assert_eq!(plural(1_u64, "batch"), "1 batch");
         assert_eq!(plural(0_usize, "row"), "0 rows");
         assert_eq!(plural(2_usize, "batch"), "2 batches");
+    }
+
+    #[test]
+    fn whole_words_are_replaced() {
+        for (text, words, replaced) in [
+            ("role \"app\", application app", "app", "role \"?\", application ?"),
+            ("app_1 app", "app", "app_1 ?"),
+            ("a 'x y' b", "x y", "a '?' b"),
+            ("a--b", "--", "a?b"),
+            ("abc", "", "abc"),
+        ] {
+            assert_eq!(replace_words(text, words, "?"), replaced);
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod footprints;
 mod formats;
 mod incidents;
 mod init;
+mod lint;
 mod migrations;
 #[cfg(feature = "s3")]
 mod object_store;

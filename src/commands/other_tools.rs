@@ -85,9 +85,9 @@ const OTHERS: &[(&[&str], &str, &str)] = &[
         "read first: trueup help init",
     ),
     (
-        &["lint", "gate", "doctor"],
+        &["gate", "doctor"],
         "This version has no such command",
-        "trueup check compares the schema; trueup upgrade --dry-run shows the locks of pending migrations",
+        "trueup check compares the schema; trueup lint says what migrations lock, lose and break",
     ),
     (
         &["squash", "merge"],

@@ -96,6 +96,8 @@ error_codes! {
     SCHEMA_NOT_PROVED = "schema.not_proved";
     /// A file of `migrations/` is wrong.
     MIGRATIONS_INVALID = "migrations.invalid";
+    /// A placeholder in a migration has no value that is known.
+    MIGRATIONS_PLACEHOLDER = "migrations.placeholder";
     /// A file of `checks/` is wrong.
     CHECKS_INVALID = "checks.invalid";
     /// A file of `schema/seeds/` is wrong.

@@ -27,10 +27,11 @@ pub use tool_ledger::ToolLedger;
 /// As [`read_directory`] and [`tools::read_directory`].
 pub fn read_all(
     directory: &std::path::Path,
-    tool: Option<tools::MigrationTool>,
-) -> Result<Vec<Migration>, crate::error::Failure> {
+    tool: Option<tools::ToolSource<'_>>,
+) -> Result<tools::ProjectMigrations, crate::error::Failure> {
     match tool {
-        Some(tool) => tools::read_directory(tool, directory),
-        None => read_directory(directory),
+        Some(source) => tools::read_directory(source, directory),
+        None => read_directory(directory)
+            .map(|migrations| tools::ProjectMigrations { migrations, ..Default::default() }),
     }
 }

@@ -1,12 +1,13 @@
 //! The files that a lock is compiled from.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::MigrationTool;
+use crate::migrations::tools::{ProjectMigrations, ToolSource};
 use crate::migrations::{self, Migration};
 use crate::postgres::sql::{read_file, without_bom};
 use crate::text::hexadecimal;
@@ -26,6 +27,9 @@ impl Input {
         Self { path: path.into(), sha256: sha256(without_bom(text).replace("\r\n", "\n").as_bytes()) }
     }
 }
+
+/// What stands among the files for the values that were put into them.
+const PLACEHOLDERS: &str = "the set of placeholder values";
 
 /// The SHA-256 of some bytes, in hexadecimal.
 pub(super) fn sha256(bytes: &[u8]) -> String {
@@ -53,7 +57,7 @@ impl SchemaFile {
 }
 
 /// All that a project declares.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
     /// The SQL files of `schema/` and of the directories in it, sorted by path.
     pub schema: Vec<SchemaFile>,
@@ -61,6 +65,8 @@ pub struct Sources {
     pub migrations: Vec<Migration>,
     /// The files of migrations that are programs, in any order.
     pub code: Vec<SchemaFile>,
+    /// The values that were put into the migrations in the place of placeholders, by their names.
+    pub placeholders: BTreeMap<String, String>,
 }
 
 impl Sources {
@@ -77,7 +83,7 @@ impl Sources {
     /// # Errors
     /// Exit 2: unreadable files, wrong names (see [`migrations::read_all`]), a project without any of
     /// the two.
-    pub fn read_of(project: &Path, migrations: &Path, tool: Option<MigrationTool>) -> Result<Self, Failure> {
+    pub fn read_of(project: &Path, migrations: &Path, tool: Option<ToolSource<'_>>) -> Result<Self, Failure> {
         let sources = Self::read_any(project, migrations, tool)?;
         if sources.is_empty() {
             let shown = project.display();
@@ -94,17 +100,22 @@ impl Sources {
     ///
     /// # Errors
     /// Exit 2: unreadable files, wrong names.
-    pub fn read_any(project: &Path, migrations: &Path, tool: Option<MigrationTool>) -> Result<Self, Failure> {
+    pub fn read_any(
+        project: &Path,
+        migrations: &Path,
+        tool: Option<ToolSource<'_>>,
+    ) -> Result<Self, Failure> {
         let mut schema = Vec::new();
         for path in schema_paths(&project.join("schema"))? {
             schema.push(SchemaFile { path: relative(project, &path), text: read_file(&path)? });
         }
-        let code = match tool.and_then(MigrationTool::code) {
+        let code = match tool.and_then(|source| source.tool.code()) {
             Some(code) => code.files_with_texts(migrations)?,
             None => Vec::new(),
         };
         let code = code.into_iter().map(|(path, text)| SchemaFile { path: relative(project, &path), text });
-        Ok(Self { schema, migrations: migrations::read_all(migrations, tool)?, code: code.collect() })
+        let ProjectMigrations { migrations, placeholders } = migrations::read_all(migrations, tool)?;
+        Ok(Self { schema, migrations, code: code.collect(), placeholders })
     }
 
     /// Whether there is nothing to compile.
@@ -117,7 +128,10 @@ impl Sources {
         let schema = self.schema.iter().chain(&self.code).map(|file| Input::new(&file.path, &file.text));
         let migrations =
             self.migrations.iter().map(|file| Input::new(relative(project, &file.path), &file.sql));
-        let mut inputs: Vec<_> = schema.chain(migrations).collect();
+        let values: String =
+            self.placeholders.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let values = (!values.is_empty()).then(|| Input::new(PLACEHOLDERS, &values));
+        let mut inputs: Vec<_> = schema.chain(migrations).chain(values).collect();
         inputs.sort_by(|a, b| a.path.cmp(&b.path));
         inputs
     }

@@ -331,6 +331,11 @@ impl<'s> Runner<'s> {
         self.session.execute(format!("SELECT pg_catalog.set_config('search_path', {path}, false)")).await
     }
 
+    /// Whether a schema of the search_path is there: a migration may have to create it.
+    pub(super) async fn has_current_schema(&mut self) -> Result<bool> {
+        self.session.scalar("SELECT pg_catalog.current_schema() IS NOT NULL").await
+    }
+
     /// Opens a transaction, which [`Runner::commit`] or [`Runner::reset`] ends, and watches it where that is asked for.
     pub(super) async fn begin(&mut self, watched: bool) -> Result<Option<FootprintWatch>> {
         let watch = if watched {

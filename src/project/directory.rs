@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::MigrationSettings;
 use crate::error::{ErrorCode, Failure};
-use crate::migrations::tools::MigrationTool;
+use crate::migrations::tools::{MigrationTool, ToolSource};
 use crate::plain_file::{self, SOURCES};
 
 pub use crate::plain_file::SETTINGS_FILE;
@@ -34,6 +35,10 @@ pub struct Project {
     pub migrations_dir: PathBuf,
     /// The tool that keeps the migrations there; `None` for trueup itself.
     pub tool: Option<MigrationTool>,
+    /// The directory in which that tool is run.
+    tool_home: PathBuf,
+    /// Values that the tool's SQL has in the place of placeholders.
+    placeholders: Vec<(String, String)>,
     /// `trueup.lock`
     pub lock_path: PathBuf,
     /// `trueup.toml`
@@ -51,10 +56,28 @@ impl Project {
             checks_dir: dir.join(CHECKS_DIR),
             migrations_dir: dir.join(migrations_dir),
             tool: None,
+            tool_home: dir.clone(),
+            placeholders: Vec::new(),
             lock_path: dir.join(LOCK_FILE),
             settings_path: dir.join(SETTINGS_FILE),
             dir,
         }
+    }
+
+    /// The project with the tool that these settings name.
+    #[must_use]
+    pub fn kept_as(self, migrations: &MigrationSettings) -> Self {
+        Self {
+            tool: migrations.tool,
+            tool_home: self.dir.join(&migrations.working_directory),
+            placeholders: migrations.placeholders.clone(),
+            ..self
+        }
+    }
+
+    /// The tool that keeps the migrations, with what it puts into their SQL; `None` for trueup itself.
+    pub fn tool_source(&self) -> Option<ToolSource<'_>> {
+        self.tool.map(|tool| ToolSource { tool, home: &self.tool_home, placeholders: &self.placeholders })
     }
 
     /// Refuses folders that lead out of the project by a link.

@@ -28,6 +28,8 @@ pub struct MigrationSettings {
     pub working_directory: String,
     /// The variables that the tool's own settings read, with placeholders such as `{host}` in their values.
     pub variables: Vec<(String, String)>,
+    /// Values that Flyway's SQL has in the place of placeholders, beside those of Flyway's own settings.
+    pub placeholders: Vec<(String, String)>,
     /// The driver in the URL that Alembic is given: `postgresql+DRIVER://`.
     pub driver: Option<String>,
     /// How long the tool may take.
@@ -59,6 +61,7 @@ impl Default for MigrationSettings {
             program: Vec::new(),
             working_directory: String::new(),
             variables: Vec::new(),
+            placeholders: Vec::new(),
             driver: None,
             timeout: Duration::from_secs(3600),
             dir: "migrations".to_owned(),
@@ -132,6 +135,7 @@ pub(super) fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings
     if let Some(variables) = section.section("variables")? {
         settings.variables = variables.map("a string", |value, _| Some(value.to_owned()))?;
     }
+    settings.placeholders = placeholders(&section, settings.tool)?;
     for (key, value) in [
         ("timeout", &mut settings.timeout),
         ("lock_timeout", &mut settings.lock_timeout),
@@ -150,4 +154,18 @@ pub(super) fn migrations(section: TomlTable<'_, '_>) -> Result<MigrationSettings
         settings.history = Some(own.applied.clone());
     }
     Ok(settings)
+}
+
+/// The values of `[migrations.placeholders]`.
+fn placeholders(
+    section: &TomlTable<'_, '_>,
+    tool: Option<MigrationTool>,
+) -> Result<Vec<(String, String)>, Failure> {
+    let Some(values) = section.section("placeholders")? else { return Ok(Vec::new()) };
+    if tool != Some(MigrationTool::Flyway) {
+        return Err(section
+            .error_at("placeholders", "these are values of Flyway's placeholders")
+            .next("remove them, or write tool = \"flyway\""));
+    }
+    values.map("a string", |value, _| Some(value.to_owned()))
 }

@@ -128,8 +128,7 @@ impl Settings {
         if let Some(url_env) = environment.as_ref().and_then(|found| found.settings.url_env.clone()) {
             database.url_env = url_env;
         }
-        let mut project = Project::new(dir, name, &migrations.dir);
-        project.tool = migrations.tool;
+        let project = Project::new(dir, name, &migrations.dir).kept_as(&migrations);
         if has_project {
             project.check_folders()?;
         }

@@ -1,6 +1,7 @@
 //! What the project declares, for a command that reads a database: `trueup.lock` where it is right, else compiled
 //! in memory.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::postgres::connection::{Session, Target};
 use crate::postgres::programs::cache_directory;
 use crate::postgres::scratch::{Scratch, ScratchOptions};
 use crate::project::Settings;
+use crate::text::replace_words;
 use crate::workflow::deliver::progress;
 use crate::workflow::other_tool::steps::{RanRevision, ToolProgram};
 
@@ -130,7 +132,7 @@ pub(crate) async fn beside<T>(
 
 fn files(settings: &Settings, sender: oneshot::Sender<Needs>) -> Result<Files> {
     let project = &settings.project;
-    let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool)?;
+    let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool_source())?;
     let seeds = Arc::new(Seeds::read(&project.seeds_dir)?);
     let file = LockFile::open(&project.lock_path)?;
     let reasons = stale(settings, file.as_ref().map(LockFile::head), &sources);
@@ -351,7 +353,21 @@ async fn compile_with(
     let compiled_settings = compile_settings(settings);
     let project =
         CompiledProject { directory: &settings.project.dir, sources, settings: &compiled_settings, states };
-    model::compile(project, scratch, steps, &mut show).await
+    let compiled = model::compile(project, scratch, steps, &mut show).await;
+    compiled.map_err(|error| match error.downcast::<Failure>() {
+        Ok(failure) => without_values(failure, &sources.placeholders).into(),
+        Err(error) => error,
+    })
+}
+
+/// A failure that names placeholders in the place of their values, which may be secrets.
+fn without_values(failure: Failure, placeholders: &BTreeMap<String, String>) -> Failure {
+    // A digit is no secret, and would be the number of a line.
+    let hide = |text: String| {
+        let long = placeholders.iter().filter(|(_, value)| value.len() > 2);
+        long.fold(text, |text, (name, value)| replace_words(&text, value, &format!("${{{name}}}")))
+    };
+    Failure { what: hide(failure.what), next: hide(failure.next), ..failure }
 }
 
 /// The functions of `schema/` whose bodies a scratch server cannot read.

@@ -33,6 +33,13 @@ pub(crate) fn of_go(name: &str) -> Option<PathBuf> {
     program.is_file().then_some(program)
 }
 
+/// Flyway's launcher, where Java is there to run it.
+pub(crate) fn flyway() -> Option<PathBuf> {
+    let program = directory()?.join("flyway/flyway");
+    let has_java = Command::new("java").arg("-version").output().is_ok_and(|output| output.status.success());
+    (has_java && program.is_file()).then_some(program)
+}
+
 /// Says that a tool's history was not proved.
 pub(crate) fn did_not_run(what: &str) {
     tools::did_not_run(what, "its history was not proved");

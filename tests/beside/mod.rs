@@ -4,9 +4,11 @@
 mod code;
 mod downgrade;
 mod downs;
+mod flyway;
 mod kept;
 mod liquibase;
 mod own;
+mod placeholders;
 mod rails;
 mod real;
 mod upgrade;

@@ -10,8 +10,8 @@ use sqlx_core::migrate::Migrator;
 use sqlx_postgres::PgConnectOptions;
 
 use crate::adopt::tools::{address, dbmate, did_not_run, of_go, tool};
-use crate::support::project::Project;
-use crate::support::{self, TestDatabase};
+use crate::support;
+use crate::support::project::{Address, Project};
 
 pub(super) const REVISIONS: usize = 50;
 
@@ -64,7 +64,7 @@ fn project(settings: &str, write: impl Fn(&Path, usize)) -> Project {
 }
 
 /// After so many revisions nothing differs but what is pending.
-pub(super) fn is_at(project: &Project, database: &TestDatabase, applied: usize) {
+pub(super) fn is_at(project: &Project, database: &impl Address, applied: usize) {
     let found = project.check(database).document();
     let context = || format!("after {applied}: {found:#}");
     assert_eq!(found["history"]["applied"], applied, "{}", context());

@@ -120,3 +120,28 @@ fn migrations_may_name_the_history_of_their_tool() {
     trueup(&instead, &["init", "--yes", "--from", "sqlx", "--take-over"], None).exit(0);
     assert!(read(&instead, "trueup-migrations/V0__history_of_sqlx.sql").contains("_sqlx_migrations"));
 }
+
+/// Where the values are known to the application alone, trueup.toml is where they are said.
+#[test]
+fn placeholders_without_a_value_are_asked_for_in_the_settings() {
+    let application = application(&[
+        ("pom.xml", "<artifactId>flyway-core</artifactId>"),
+        ("src/main/resources/db/migration/V1__a.sql", "CREATE TABLE ${table_name} (id int); -- ${other}"),
+    ]);
+    trueup(&application, &["init", "--yes", "--name", "shop"], None)
+        .exit(2)
+        .says("trueup.lock is not written")
+        .says("V1__a.sql: line 1: placeholder ${table_name}: it has no value")
+        .says("placeholder ${other}")
+        .says("set the values under [migrations.placeholders] in trueup.toml")
+        .says("then: trueup compile");
+    let text = read(&application, "trueup.toml");
+    let values = text.replace(
+        "# [migrations.placeholders]\n# owner = \"app\"",
+        "[migrations.placeholders]\ntable_name = \"a\"\nother = \"\"",
+    );
+    assert_ne!(values, text);
+    std::fs::write(application.path().join("trueup.toml"), values).unwrap();
+    trueup(&application, &["compile"], None).exit(0);
+    trueup(&application, &["compile", "--check"], None).exit(0);
+}

@@ -19,7 +19,7 @@ use args::CompileArgs;
 /// Exit 2: the project's files. Exit 3: no server to compile in. `--check` answers 1 when the lock is stale.
 pub(super) async fn run(settings: &Settings, args: &CompileArgs) -> Result<Exit> {
     let project = &settings.project;
-    let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool)?;
+    let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool_source())?;
     let outcome = if args.check {
         let lock = Lock::load(&project.lock_path)?;
         Compiled::Checked {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::migrations::script::tool_of_markers;
-use crate::migrations::tools::MigrationTool;
+use crate::migrations::tools::{FLYWAY_SETTINGS, MigrationTool};
 use crate::postgres::sql::read_file;
 
 /// A tool, and what shows that it is there.
@@ -72,7 +72,7 @@ pub(super) fn find(project: &Path) -> Option<Found> {
     if has("diesel.toml") {
         return found(MigrationTool::Diesel, "migrations", "diesel.toml");
     }
-    let configured = || ["flyway.toml", "flyway.conf", "conf/flyway.conf"].into_iter().find(|name| has(name));
+    let configured = || FLYWAY_SETTINGS.into_iter().find(|name| has(name));
     // A build of Java has Flyway as a plugin or a library.
     let built = || BUILDS.into_iter().find(|name| text_of(&project.join(name)).contains("flyway"));
     let configured = configured().or_else(built);

@@ -29,7 +29,8 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<InitRepo
     };
     let project_file = name.as_ref().map(|name| NewFile {
         path: project.settings_path.clone(),
-        text: SettingsFile { name, found: found.as_ref() }.text(),
+        text: SettingsFile { name, found: found.as_ref(), search_path: &settings.database.search_path }
+            .text(),
     });
     let (target, schema) = schema_files::take_in(&started, baseline, project_file).await?;
     let mut report = InitReport::new(&started, found.as_ref());

@@ -16,10 +16,10 @@ use anyhow::Result;
 
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::Command;
-use crate::migrations::tools::MigrationTool;
+use crate::migrations::tools::{MigrationTool, ToolSource, flyway_schema};
 use crate::model::{Compilation, Lock, Sources};
 use crate::output;
-use crate::postgres::sql::unified;
+use crate::postgres::sql::{identifier, read_file, unified};
 use crate::project::{Project, Settings};
 use crate::text::joined_lines;
 use crate::workflow::comparison;
@@ -41,6 +41,7 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<Exit> {
         let what = format!("the directory {} does not exist", project.dir.display());
         return Err(Failure::usage(what).code(ErrorCode::PROJECT_NOT_FOUND).into());
     }
+    let settings = &with_search_path(settings, args)?;
     let report = match args.from {
         Some(tool) => take_over::run(settings, args, tool).await?,
         None if args.from_database => from_database::run(settings, args).await?,
@@ -52,12 +53,27 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs) -> Result<Exit> {
     Ok(exit)
 }
 
+/// With the schema first in which Flyway's settings say that it works, where the project has no settings yet.
+fn with_search_path(settings: &Settings, args: &InitArgs) -> Result<Settings> {
+    let mut started = settings.clone();
+    let project = &settings.project;
+    let tool = args.from.or_else(|| chosen(args, &project.dir)?.tool);
+    if tool == Some(MigrationTool::Flyway) && project.settings_path.symlink_metadata().is_err() {
+        let source = ToolSource { tool: MigrationTool::Flyway, home: &project.dir, placeholders: &[] };
+        if let Some(schema) = flyway_schema(source)? {
+            started.database.search_path = format!("{}, public, pg_temp", identifier(&schema));
+        }
+    }
+    Ok(started)
+}
+
 /// A project that is there is left as it is.
 fn existing(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
     let project = &settings.project;
-    let now = crate::postgres::sql::read_file(&project.settings_path)?;
+    let now = read_file(&project.settings_path)?;
     let found = chosen(args, &project.dir);
-    let wanted = SettingsFile { name: &name(args, project), found: found.as_ref() }.text();
+    let search_path = &settings.database.search_path;
+    let wanted = SettingsFile { name: &name(args, project), found: found.as_ref(), search_path }.text();
     let mut report = InitReport::new(settings, found.as_ref());
     report.init.would_change =
         (now != wanted).then(|| unified(("trueup.toml", &now), ("as this run would write it", &wanted)));
@@ -65,20 +81,36 @@ fn existing(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
     Ok(report)
 }
 
-/// A new project. Nothing is written unless its files can be read and compiled.
+/// A new project. Nothing is written unless its files can be read and compiled, or what they need is said in trueup.toml.
 async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
     let project = &settings.project;
     let found = chosen(args, &project.dir);
     let name = confirmed_name(settings, args, found.as_ref())?;
     let started = with_project(settings, &name, found.as_ref());
-    let sources =
-        Sources::read_any(&started.project.dir, &started.project.migrations_dir, started.project.tool)
-            .map_err(nothing_written)?;
     let mut report = InitReport::new(settings, found.as_ref());
     report.init.name = Some(name.clone());
     let write_settings = |report: &mut InitReport| {
         report.init.written.push("trueup.toml".to_owned());
-        SettingsFile { name: &name, found: found.as_ref() }.write(&project.settings_path)
+        let search_path = &settings.database.search_path;
+        SettingsFile { name: &name, found: found.as_ref(), search_path }.write(&project.settings_path)
+    };
+    let from = &started.project;
+    let unfinished = |mut report: InitReport, failure: Failure| {
+        write_settings(&mut report)?;
+        report.exit = failure.exit;
+        let why = match failure.code {
+            Some(ErrorCode::TOOL_FAILED) => in_short(&failure.what),
+            _ => joined_lines(&failure.what),
+        };
+        report.init.notes.push(format!("trueup.lock is not written: {why}"));
+        report.init.next = vec![format!("{}; then: {}", failure.next.replace('\n', "; "), Command::Compile)];
+        Ok(report)
+    };
+    let sources = match Sources::read_any(&from.dir, &from.migrations_dir, from.tool_source()) {
+        Err(failure) if failure.code == Some(ErrorCode::MIGRATIONS_PLACEHOLDER) => {
+            return unfinished(report, failure);
+        }
+        read => read.map_err(nothing_written)?,
     };
     if sources.is_empty() {
         write_settings(&mut report)?;
@@ -98,18 +130,10 @@ async fn start(settings: &Settings, args: &InitArgs) -> Result<InitReport> {
             check(&started, lock, sources, &mut report).await?;
         }
         Err(error) => match error.downcast::<Failure>() {
-            // What the tool needs is said in trueup.toml.
             Ok(failure)
                 if matches!(failure.code, Some(ErrorCode::SCRATCH_UNAVAILABLE | ErrorCode::TOOL_FAILED)) =>
             {
-                write_settings(&mut report)?;
-                report.exit = failure.exit;
-                let why = match failure.code {
-                    Some(ErrorCode::TOOL_FAILED) => in_short(&failure.what),
-                    _ => joined_lines(&failure.what),
-                };
-                report.init.notes.push(format!("trueup.lock is not written: {why}"));
-                report.init.next = vec![format!("{}; then: {}", failure.next, Command::Compile)];
+                return unfinished(report, failure);
             }
             Ok(failure) => return Err(nothing_written(failure).into()),
             Err(error) => return Err(error),
@@ -259,8 +283,8 @@ fn with_project(settings: &Settings, name: &str, found: Option<&Found>) -> Setti
         }
     }
     started.project =
-        Project::new(settings.project.dir.clone(), Some(name.to_owned()), &started.migrations.dir);
-    started.project.tool = started.migrations.tool;
+        Project::new(settings.project.dir.clone(), Some(name.to_owned()), &started.migrations.dir)
+            .kept_as(&started.migrations);
     started
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::found::Found;
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::MigrationTool;
+use crate::project::DatabaseSettings;
 
 /// What a tool may have to be told.
 const VARIABLES: &str = "\
@@ -20,10 +21,19 @@ const VARIABLES: &str = "\
 # DB_PASSWORD = \"{password}\"
 ";
 
+/// What Flyway's settings may not have.
+const PLACEHOLDERS: &str = "\
+# The values of placeholders, ${owner}, that flyway.toml or flyway.conf does not have.
+# [migrations.placeholders]
+# owner = \"app\"
+";
+
 /// What the file says.
 pub(super) struct SettingsFile<'f> {
     pub(super) name: &'f str,
     pub(super) found: Option<&'f Found>,
+    /// The search_path of the project's SQL.
+    pub(super) search_path: &'f str,
 }
 
 impl SettingsFile<'_> {
@@ -34,6 +44,10 @@ impl SettingsFile<'_> {
              [project]\nname = {name}\n\n\
              # The variable that holds the URL of the database.\n[database]\nurl_env = \"DATABASE_URL\"\n"
         );
+        if self.search_path != DatabaseSettings::default().search_path {
+            let path = toml::Value::String(self.search_path.to_owned());
+            text.push_str(&format!("search_path = {path}\n"));
+        }
         let Some(found) = self.found else { return text };
         text.push_str("\n[migrations]\n");
         if let Some(tool) = found.tool {
@@ -47,6 +61,9 @@ impl SettingsFile<'_> {
         text.push_str(&format!("dir = {dir}\n"));
         if let Some(code) = found.tool.and_then(MigrationTool::code) {
             text.push_str(&format!("{}\n{VARIABLES}", code.example));
+        }
+        if found.tool == Some(MigrationTool::Flyway) {
+            text.push_str(&format!("\n{PLACEHOLDERS}"));
         }
         text
     }

@@ -17,7 +17,7 @@ use super::{confirmed_name, save, with_project};
 use crate::error::{ErrorCode, Failure};
 use crate::findings::Command;
 use crate::migrations::Migration;
-use crate::migrations::tools::{self, ConvertedFile, MigrationTool, ToolMigrations};
+use crate::migrations::tools::{self, ConvertedFile, MigrationTool, StandIn, ToolMigrations};
 use crate::model::{CompiledMigration, Lock, Sources};
 use crate::postgres::catalog::Catalog;
 use crate::project::Settings;
@@ -44,7 +44,7 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
     refuse_to_overwrite(&project.dir.join(&target))?;
     let own = Found { tool: None, dir: target.clone(), evidence: theirs.display().to_string() };
     let has_settings = project.settings_path.symlink_metadata().is_ok();
-    let sql = if tool.is_code() { None } else { Some(tools::read(tool, &project.dir.join(&theirs))?) };
+    let sql = if tool.is_code() { None } else { Some(read(settings, tool, &theirs)?) };
     let name = if has_settings { String::new() } else { confirmed_name(settings, args, Some(&own))? };
 
     let (theirs_built, programs) = match sql {
@@ -121,7 +121,8 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
     if has_settings {
         report.init.notes.push(settings_to_change(settings, tool, &target));
     } else {
-        SettingsFile { name: &name, found: Some(&own) }.write(&project.settings_path)?;
+        let search_path = &settings.database.search_path;
+        SettingsFile { name: &name, found: Some(&own), search_path }.write(&project.settings_path)?;
         report.init.name = Some(name);
         report.init.written.push("trueup.toml".to_owned());
     }
@@ -134,6 +135,26 @@ pub(super) async fn run(settings: &Settings, args: &InitArgs, tool: MigrationToo
     }
     report.init.next = vec![format!("in every database that {tool} has migrated: {}", Command::Adopt), stop];
     Ok(report)
+}
+
+/// The tool's files. What would be another text at every time has none that could be written.
+fn read(settings: &Settings, tool: MigrationTool, theirs: &Path) -> Result<ToolMigrations, Failure> {
+    let of = Found { tool: Some(tool), dir: theirs.to_path_buf(), evidence: String::new() };
+    let project = with_project(settings, "", Some(&of)).project;
+    let source = project.tool_source().expect("a tool keeps them");
+    let found = tools::read(source, &project.migrations_dir)?;
+    let refuse = |place: &StandIn| {
+        let StandIn { path, line, name } = place;
+        let what = format!(
+            "{}: line {line}: placeholder {name}: {tool}'s value differs from run to run, and cannot be written into a migration",
+            project.display(path)
+        );
+        let inner = name.trim_start_matches(|found: char| !found.is_alphabetic());
+        let inner = inner.trim_end_matches(|found: char| !found.is_alphabetic());
+        Failure::usage(what).code(ErrorCode::MIGRATIONS_PLACEHOLDER).next(tools::set_value(inner))
+    };
+    Failure::collect(found.stand_ins.iter().map(|place| Err::<(), _>(refuse(place))))?;
+    Ok(found)
 }
 
 /// Where the tool keeps its migrations, relative to the project.
@@ -205,7 +226,8 @@ async fn compiled(
 ) -> Result<(Sources, Lock)> {
     let of = Found { tool, dir: directory.to_path_buf(), evidence: String::new() };
     let settings = with_project(settings, "", Some(&of));
-    let sources = Sources::read_of(&settings.project.dir, &settings.project.migrations_dir, tool);
+    let project = &settings.project;
+    let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool_source());
     let sources = sources.map_err(&named)?;
     match project_model::compile(&settings, &sources, None).await {
         Ok(compiled) => Ok((sources, compiled.lock)),
@@ -223,7 +245,7 @@ async fn logged(
 ) -> Result<(Lock, LoggedMigrations)> {
     let settings = beside(settings, directory, tool);
     let project = &settings.project;
-    let sources = Sources::read_of(&project.dir, &project.migrations_dir, Some(tool))?;
+    let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool_source())?;
     let (lock, ran) = project_model::compile_with_log(&settings, &sources).await?;
     Ok((lock, LoggedMigrations::of(&settings.migrations, &project.dir, ran)))
 }
@@ -251,7 +273,11 @@ fn refuse(tool: MigrationTool, theirs: &Lock, ours: &[CompiledMigration], place:
 
 /// What is to be changed in a file of settings that is there.
 fn settings_to_change(settings: &Settings, tool: MigrationTool, target: &Path) -> String {
-    let others = if tool.is_code() { " and all that says how it is called" } else { "" };
+    let others = match (tool.is_code(), settings.migrations.placeholders.is_empty()) {
+        (true, _) => " and all that says how it is called",
+        (false, true) => "",
+        (false, false) => " and `placeholders`",
+    };
     let own = settings.migrations.own.as_ref().filter(|_| tool == MigrationTool::Command);
     let ignore = own.map(|own| {
         let table = own.applied.table.to_string();
@@ -286,6 +312,17 @@ fn notes(tool: MigrationTool, programs: &LoggedMigrations, converted: &[Migratio
         notes.push(format!(
             "repeatable in {tool}, and placed last as migrations that run once: {}",
             repeatable.join(", ")
+        ));
+    }
+    let is_replaced = |path: &PathBuf| found.replaced_in.contains(path);
+    let replaced = found.migrations.iter().zip(converted).filter(|(theirs, _)| {
+        is_replaced(&theirs.path) || theirs.down.as_ref().is_some_and(|(path, _)| is_replaced(path))
+    });
+    let replaced: Vec<String> = replaced.map(|(_, ours)| ours.id().to_string()).collect();
+    if !replaced.is_empty() {
+        notes.push(format!(
+            "the values of placeholders are written in their place, and are the same in every database: {}",
+            replaced.join(", ")
         ));
     }
     notes

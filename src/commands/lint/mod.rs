@@ -25,7 +25,7 @@ use report::LintReport;
 /// Exit 2: the project's files, or a version that is none of theirs. Exit 3: no server to compile in.
 pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
     let project = &settings.project;
-    let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool)?;
+    let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool_source())?;
     let lock = Lock::load(&project.lock_path)?;
     let stale = project_model::stale(settings, lock.as_ref().map(|lock| &lock.head), &sources);
     let lock = match lock.filter(|_| stale.is_empty()) {

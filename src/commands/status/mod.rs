@@ -36,13 +36,16 @@ use crate::workflow::{backup_store, comparison, environment_mark};
 /// With the exit codes of the contract: 2, 3, 4, 75.
 pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit> {
     let target = settings.target()?;
-    let directory = settings.project.migrations_dir.clone();
+    let project = settings.project.clone();
     // The files are read while the server answers.
     let tool = settings.migrations.tool;
     let programs = project_model::listed_programs(settings)?;
     let mut files = tokio::task::spawn_blocking(move || match programs {
         Some(programs) => Ok(programs),
-        None => read_all(&directory, tool).map(Arc::from),
+        None => {
+            let read = read_all(&project.migrations_dir, project.tool_source());
+            read.map(|found| Arc::from(found.migrations))
+        }
     });
     let mut session = target.connect(&settings.application()).await?;
     let mut needs = Needs::nothing();

@@ -22,7 +22,7 @@ pub(super) fn prisma(directory: &Path) -> Result<ToolMigrations, Failure> {
             is_repeatable: false,
         })
     });
-    Ok(ToolMigrations { migrations: Failure::collect(read)?, code: Vec::new() })
+    Ok(ToolMigrations { migrations: Failure::collect(read)?, ..ToolMigrations::default() })
 }
 
 /// `2026-01-02-030405_add_users/up.sql`, in the order of the versions; diesel leaves the dashes of a version out.
@@ -43,7 +43,7 @@ pub(super) fn diesel(directory: &Path) -> Result<ToolMigrations, Failure> {
     });
     let mut migrations: Vec<ToolMigration> = Failure::collect(read)?;
     migrations.sort_by(|a, b| a.revision.cmp(&b.revision));
-    Ok(ToolMigrations { migrations, code: Vec::new() })
+    Ok(ToolMigrations { migrations, ..ToolMigrations::default() })
 }
 
 fn down(directory: &Path) -> Result<Option<(std::path::PathBuf, String)>, Failure> {

@@ -15,6 +15,7 @@ mod single_files;
 mod taken_over;
 mod versions;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use applied::{AppliedRevision, StandsFor, applied};
 pub use code::{CodeTool, ListedRevision, UrlForm};
 pub use command::{DIR, Place, REVISION, URL};
 pub use convert::{ConvertedFile, convert};
+pub use flyway::{SETTINGS_FILES as FLYWAY_SETTINGS, schema as flyway_schema, set_value};
 pub use names::words;
 pub use revert::{APP, COUNT, NAME, TO};
 pub use taken_over::{TakenOver, ToolFile};
@@ -214,6 +216,29 @@ pub struct ToolMigration {
     pub is_repeatable: bool,
 }
 
+/// The tool that keeps a directory of migrations, and what it puts into their SQL.
+#[derive(Debug, Clone, Copy)]
+pub struct ToolSource<'p> {
+    /// The tool.
+    pub tool: MigrationTool,
+    /// The directory in which the tool is run, which has its settings.
+    pub home: &'p Path,
+    /// Values of placeholders, which win over those of the tool's settings.
+    pub placeholders: &'p [(String, String)],
+}
+
+/// A placeholder whose value is another one in every database, or at every time, where only rows depend on it. Something stands
+/// in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandIn {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The placeholder as it is written: `${flyway:timestamp}`.
+    pub name: String,
+}
+
 /// The migrations of another tool.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ToolMigrations {
@@ -221,13 +246,20 @@ pub struct ToolMigrations {
     pub migrations: Vec<ToolMigration>,
     /// Files that are migrations for the tool, and are no SQL.
     pub code: Vec<PathBuf>,
+    /// The values that were put in the place of placeholders, by their names.
+    pub placeholders: BTreeMap<String, String>,
+    /// The files in which that was done.
+    pub replaced_in: Vec<PathBuf>,
+    /// Where something stands for a value that is not known before the migration runs.
+    pub stand_ins: Vec<StandIn>,
 }
 
 /// Reads the migrations that a tool keeps in a directory.
 ///
 /// # Errors
 /// Exit 2: every file that cannot be read as a migration of this tool, in one failure; a directory without any.
-pub fn read(tool: MigrationTool, directory: &Path) -> Result<ToolMigrations, Failure> {
+pub fn read(source: ToolSource<'_>, directory: &Path) -> Result<ToolMigrations, Failure> {
+    let tool = source.tool;
     if tool.is_code() {
         let what = format!("only {tool} can run its migrations: they become no files of SQL");
         return Err(Failure::usage(what)
@@ -237,7 +269,7 @@ pub fn read(tool: MigrationTool, directory: &Path) -> Result<ToolMigrations, Fai
     let found = match tool {
         MigrationTool::Prisma => directories::prisma(directory),
         MigrationTool::Diesel => directories::diesel(directory),
-        MigrationTool::Flyway => flyway::read(directory),
+        MigrationTool::Flyway => flyway::read(source, directory),
         MigrationTool::Sqitch => plan::read(directory),
         tool => single_files::read(tool, directory),
     }?;
@@ -255,16 +287,26 @@ pub fn read(tool: MigrationTool, directory: &Path) -> Result<ToolMigrations, Fai
     Ok(found)
 }
 
+/// The migrations of a project that a tool migrates.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProjectMigrations {
+    /// The migrations, sorted by version.
+    pub migrations: Vec<Migration>,
+    /// The values that were put into their SQL in the place of placeholders, by their names.
+    pub placeholders: BTreeMap<String, String>,
+}
+
 /// The migrations of a tool as those of a project that the tool migrates: with versions, and without down scripts, which the
 /// tool runs itself. Repeatable ones are part of no version. None where they are programs, which `trueup.lock` has.
 ///
 /// # Errors
 /// As [`read`], and where some of them are code.
-pub fn read_directory(tool: MigrationTool, directory: &Path) -> Result<Vec<Migration>, Failure> {
+pub fn read_directory(source: ToolSource<'_>, directory: &Path) -> Result<ProjectMigrations, Failure> {
+    let tool = source.tool;
     if tool.is_code() {
-        return Ok(Vec::new());
+        return Ok(ProjectMigrations::default());
     }
-    let found = read(tool, directory)?;
+    let found = read(source, directory)?;
     let of_code = found.code.iter().map(|code| {
         let what = format!("a migration of {tool} that is code: trueup cannot run it to learn what it does");
         Err::<(), _>(refuse(code, what).next(
@@ -284,7 +326,7 @@ pub fn read_directory(tool: MigrationTool, directory: &Path) -> Result<Vec<Migra
         revision: Some(ToolRevision { tool, id: migration.revision.as_str().into() }),
         parents: Vec::new(),
     });
-    Ok(migrations.collect())
+    Ok(ProjectMigrations { migrations: migrations.collect(), placeholders: found.placeholders })
 }
 
 /// A file of a migration. An empty one is a step without statements.

@@ -31,7 +31,7 @@ pub(super) fn read(directory: &Path) -> Result<ToolMigrations, Failure> {
             is_repeatable: false,
         })
     });
-    Ok(ToolMigrations { migrations: Failure::collect(read)?, code: Vec::new() })
+    Ok(ToolMigrations { migrations: Failure::collect(read)?, ..ToolMigrations::default() })
 }
 
 /// The changes with the names of their scripts. One that was reworked after a tag has two: the older one is `name@tag`.

@@ -65,7 +65,7 @@ pub(super) fn read(tool: MigrationTool, directory: &Path) -> Result<ToolMigratio
         })
     });
     let read = read.chain(failures.into_iter().map(Err));
-    Ok(ToolMigrations { migrations: Failure::collect(read)?, code })
+    Ok(ToolMigrations { migrations: Failure::collect(read)?, code, ..ToolMigrations::default() })
 }
 
 /// `20260102030405_add-users.up.sql`; `None` for a file that the tool does not take.

@@ -42,6 +42,10 @@ impl TakenOver {
         let checksum = match tool {
             MigrationTool::Sqlx => Some(hexadecimal(&Sha384::digest(text()?))),
             MigrationTool::Prisma => Some(hexadecimal(&Sha256::digest(text()?))),
+            // The values of its placeholders are part of it: another value makes Flyway run it again.
+            MigrationTool::Flyway if migration.is_repeatable => {
+                Some(lines_checksum(&migration.up).to_string())
+            }
             MigrationTool::Flyway => Some(lines_checksum(&text()?).to_string()),
             _ => None,
         };

@@ -9,7 +9,8 @@ fn set(tool: MigrationTool, files: &[(&str, &str)]) -> Result<ToolMigrations, Fa
         fs::create_dir_all(path.parent().expect("a parent")).expect("made");
         fs::write(path, text).expect("written");
     }
-    read(tool, directory.path())
+    let source = ToolSource { tool, home: directory.path(), placeholders: &[] };
+    read(source, directory.path())
 }
 
 /// Revision, name, SQL, down and whether it runs without a transaction, a line each.
@@ -159,9 +160,37 @@ fn flyway_compares_the_parts_of_a_version() {
     assert!(found.migrations[3].is_repeatable);
     let wrong = [("V1__a.sql", "select '${x}';"), ("V2__b.sql", ""), ("V2.0__c.sql", ""), ("B3__d.sql", "")];
     let failure = set(MigrationTool::Flyway, &wrong).expect_err("wrong");
-    for words in ["V1__a.sql: line 1: a placeholder", "V2__b.sql: the version of ", "B3__d.sql: a baseline"] {
+    for words in [
+        "V1__a.sql: line 1: placeholder ${x}: it has no value",
+        "V2__b.sql: the version of ",
+        "B3__d.sql: a baseline",
+    ] {
         assert!(failure.what.contains(words), "{words}: {}", failure.what);
     }
+}
+
+#[test]
+fn flyways_settings_say_how_a_migration_runs() {
+    let files = [
+        ("flyway.conf", "flyway.executeInTransaction=false\nflyway.schemas=app\nflyway.placeholders.a=1\n"),
+        ("V1__a.sql", "select ${a};"),
+        ("V2__b.sql", "select '${b}';"),
+        ("V2__b.sql.conf", "placeholderReplacement=false\nexecuteInTransaction = true\n"),
+        ("V3__c.sql", "select 3;"),
+        ("V3__c.sql.conf", "# executeInTransaction=true\n"),
+        ("U3__c.sql", "select -${a};"),
+    ];
+    let found = set(MigrationTool::Flyway, &files).expect("reads");
+    assert_eq!(
+        shown(&found),
+        [
+            "1 a: CREATE SCHEMA IF NOT EXISTS app; select 1; / - alone",
+            "2 b: select '${b}'; / -",
+            "3 c: select 3; / select -1; alone"
+        ]
+    );
+    assert_eq!(found.replaced_in.len(), 2, "{:?}", found.replaced_in);
+    assert_eq!(found.placeholders.into_iter().collect::<Vec<_>>(), [("a".to_owned(), "1".to_owned())]);
 }
 
 #[test]

@@ -147,8 +147,8 @@ impl Steps for Scripts<'_, '_> {
         self.refused.truncate(self.known);
         runner.reset().await?;
         match self.history {
-            Some(sql) => runner.session.execute(sql).await,
-            None => Ok(()),
+            Some(sql) if runner.has_current_schema().await? => runner.session.execute(sql).await,
+            _ => Ok(()),
         }
     }
 

@@ -9,12 +9,12 @@ use super::super::default_privileges::DefaultPrivileges;
 use super::super::lock::{CompiledSettings, Head};
 use super::super::outcome::StatementOutcome;
 use super::super::runner::Runner;
-use super::{MigrationScript, run};
+use super::{MigrationScript, Watched, run};
 use crate::error::Failure;
 use crate::migrations::Migration;
 use crate::migrations::tools::MigrationTool;
 use crate::postgres::catalog::Catalog;
-use crate::postgres::catalog::reader::ReadOptions;
+use crate::postgres::catalog::reader::{CatalogReading, ReadOptions};
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::scratch::Scratch;
 
@@ -66,7 +66,10 @@ impl<'s> TrialDatabase<'s> {
         let script = MigrationScript::new(&path, migration);
         let mut refused = script.examined.refused.first().cloned();
         if refused.is_none() {
-            let ran = run(&mut self.runner, &script, |failure| refused = Some(failure)).await;
+            // Nothing is measured here.
+            let nothing = CatalogReading::default();
+            let mut watched = Watched::of(&nothing);
+            let ran = run(&mut self.runner, &script, &mut watched, |failure| refused = Some(failure)).await;
             if let Err(error) = ran {
                 refused = Some(error.downcast()?);
             }

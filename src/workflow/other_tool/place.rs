@@ -155,7 +155,15 @@ pub(super) fn variables(
         (name.clone(), value)
     });
     variables.extend(own);
+    variables.extend(placeholders(settings));
     variables
+}
+
+/// The values of placeholders that are in `trueup.toml`: Flyway takes them before those of its own settings. It does not start
+/// with a variable whose name has a dot.
+fn placeholders(settings: &Settings) -> impl Iterator<Item = (String, String)> {
+    let values = settings.migrations.placeholders.iter().filter(|(name, _)| !name.contains('.'));
+    values.map(|(name, value)| (format!("FLYWAY_PLACEHOLDERS_{name}"), value.clone()))
 }
 
 /// A URL as SQLAlchemy takes it, with the driver that the settings name, else the connection URL, else the URL itself.

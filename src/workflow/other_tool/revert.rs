@@ -228,7 +228,9 @@ impl<'a> Reverting<'a> {
         if self.tool.is_code() || !own.revert_command.is_empty() || steps.is_empty() {
             return Ok(());
         }
-        let files = tools::read(self.tool, &self.settings.project.migrations_dir)?.migrations;
+        let project = &self.settings.project;
+        let source = project.tool_source().expect("another tool reverts them");
+        let files = tools::read(source, &project.migrations_dir)?.migrations;
         let lacks = |index: &&usize| {
             let has_down = files.get(**index).is_some_and(tools::ToolMigration::has_down);
             !has_down && !self.lock.migrations[**index].effects.is_empty()

@@ -124,7 +124,7 @@ impl FileChanges {
         let written = written.map(|(path, text)| SchemaFile { path: path.clone(), text: text.clone() });
         let mut schema: Vec<SchemaFile> = self.kept.iter().cloned().chain(written).collect();
         schema.sort_by(|a, b| Path::new(&a.path).cmp(Path::new(&b.path)));
-        Sources { schema, migrations: self.baseline.iter().cloned().collect(), code: Vec::new() }
+        Sources { schema, migrations: self.baseline.iter().cloned().collect(), ..Sources::default() }
     }
 
     /// Lets the server not read the bodies of functions that it cannot read in the database either.

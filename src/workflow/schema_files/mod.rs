@@ -84,7 +84,7 @@ pub(crate) async fn take_in(
 ) -> Result<(TargetReport, SchemaFiles)> {
     let target = settings.target()?;
     let project = &settings.project;
-    let sources = Sources::read_any(&project.dir, &project.migrations_dir, project.tool)?;
+    let sources = Sources::read_any(&project.dir, &project.migrations_dir, project.tool_source())?;
     let mut session = target.connect(&settings.application()).await?;
     let mut scratch = Scratch::start(&scratch_options(settings)).await?;
     let work = async {
@@ -186,7 +186,7 @@ fn left_out(now: &Lock, snapshot: &DatabaseSnapshot, history: Option<&str>) -> V
 fn declared(sources: &Sources) -> Sources {
     match sources.schema.is_empty() {
         true => Sources { code: Vec::new(), ..sources.clone() },
-        false => Sources { schema: sources.schema.clone(), migrations: Vec::new(), code: Vec::new() },
+        false => Sources { schema: sources.schema.clone(), ..Sources::default() },
     }
 }
 
