@@ -109,7 +109,16 @@ pub(crate) const ROOMS: &[Room] = &[
     ),
     room(
         "changes/lint",
-        &["error", "findings", "migrations", "model", "postgres/catalog", "postgres/sql", "text"],
+        &[
+            "error",
+            "findings",
+            "migrations",
+            "model",
+            "postgres/catalog",
+            "postgres/lock_mode",
+            "postgres/sql",
+            "text",
+        ],
     ),
     room(
         "changes/executor",

@@ -76,8 +76,8 @@ fn what_the_text_does_not_show_is_found() {
     let project = project(&[late]);
     lint(&project, 1).exit(1).says([
         "migrations/V2__m.sql:3  error blocks.index",
-        "while an index on public.users is built",
-        "CREATE INDEX CONCURRENTLY",
+        "readers and writers of public.orders (locked since line 1) wait while an index on public.users is built",
+        "migration of its own",
         "trueup explain blocks.index",
     ]);
 }
@@ -154,4 +154,22 @@ fn rules_are_explained() {
     trueup(&project, &["explain"]).exit(0).says(["blocks.rewrite", "breaks.required"]);
     trueup(&project, &["explain", "blocks.index"]).exit(0).says(["CONCURRENTLY", "found:", "instead:"]);
     trueup(&project, &["explain", "blocks.idnex"]).exit(2).says("there is no rule blocks.idnex");
+}
+
+/// Without versions each migration is judged as if it were applied by itself.
+#[test]
+fn all_are_judged_each_by_itself() {
+    let project = project(&[
+        "CREATE TABLE new (id bigint);",
+        "CREATE INDEX ON new (id);\nALTER TABLE new RENAME TO newer;",
+        "ALTER TABLE newer ADD CHECK (id > 0);",
+    ]);
+    trueup(&project, &["lint"]).exit(1).says([
+        "4 migrations",
+        "V3__m.sql:1  error blocks.index",
+        "V3__m.sql:2  error breaks.renamed",
+        "it is public.newer from then on",
+        "V4__m.sql:1  warning blocks.scan",
+        "2 errors, 1 warning",
+    ]);
 }

@@ -15,8 +15,10 @@ use crate::error::Failure;
 use crate::findings::{Change, Finding, Location, Remedy, Sides};
 use crate::migrations::Migration;
 use crate::migrations::script::{Examination, ExaminedStatement};
-use crate::model::{CompiledMigration, Footprint, HeldLock, Lock};
+use crate::model::{CompiledMigration, Effect, Footprint, HeldLock, Lock};
 use crate::postgres::catalog::ObjectId;
+use crate::postgres::lock_mode::LockMode;
+use crate::postgres::sql::words_of;
 use allowed::Allowances;
 
 pub use rules::{LintRule, RULES, rule};
@@ -32,41 +34,110 @@ pub struct LintOutcome {
     pub programs: usize,
 }
 
-/// Judges the migrations of these versions. `shown` is how their files are named.
+/// Which migrations are judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LintScope {
+    /// Those of these versions, as one run: what one of them makes, the others may change.
+    Run(BTreeSet<i64>),
+    /// All, each as a run of its own.
+    Each,
+}
+
+impl LintScope {
+    /// How many of these migrations.
+    pub fn count(&self, lock: &Lock) -> usize {
+        match self {
+            Self::Run(versions) => versions.len(),
+            Self::Each => lock.migrations.len(),
+        }
+    }
+}
+
+/// Judges migrations. `shown` is how their files are named.
 ///
 /// # Errors
 /// Exit 2: what an `allow` says wrongly, with file and line.
 pub fn lint(
     lock: &Lock,
     files: &[Migration],
-    chosen: &BTreeSet<i64>,
+    scope: &LintScope,
     shown: impl Fn(&Migration) -> String,
 ) -> Result<LintOutcome, Failure> {
-    let Some(first) = chosen.first() else { return Ok(LintOutcome::default()) };
-    let base = lock.state_after(|version| version < *first);
-    let base: HashSet<SmolStr> = base.objects.iter().map(|object| object.id.to_string().into()).collect();
+    let mut base = Names::of(lock);
     let mut outcome = LintOutcome::default();
     let mut failures = Vec::new();
-    for compiled in lock.migrations.iter().filter(|migration| chosen.contains(&migration.version)) {
-        let file = files.iter().find(|file| file.version == compiled.version);
-        let Some(file) = file.filter(|_| compiled.file.is_none()) else {
-            outcome.programs += 1;
-            continue;
+    let mut begun = false;
+    for compiled in &lock.migrations {
+        let chosen = match scope {
+            LintScope::Run(versions) => versions.contains(&compiled.version),
+            LintScope::Each => true,
         };
-        let name = shown(file);
-        let examined = Examination::of(name.as_ref(), &file.sql, &file.directives);
-        let migration = LintedMigration::new(compiled, file, &examined.statements, &base);
-        let outside = examined.statements.iter().filter(|examined| examined.outside.is_some());
-        outcome.unmeasured.extend(outside.map(|examined| Location::new(&name, examined.statement.line)));
-        match Allowances::read(&name, &file.sql, &examined.statements) {
-            Ok(allowances) => outcome.findings.extend(allowances.keep(migration.findings(&name))),
-            Err(failure) => failures.push(failure),
+        if chosen {
+            begun = true;
+            let file = files.iter().find(|file| file.version == compiled.version);
+            match file.filter(|_| compiled.file.is_none()) {
+                None => outcome.programs += 1,
+                Some(file) => outcome.judge(compiled, file, &shown(file), &base).unwrap_or_else(|failure| {
+                    failures.push(failure);
+                }),
+            }
+        }
+        if !begun || *scope == LintScope::Each {
+            compiled.effects.iter().for_each(|effect| base.apply(effect));
         }
     }
     let mut failures = failures.into_iter();
     match failures.next() {
         Some(first) => Err(first.and(failures)),
         None => Ok(outcome),
+    }
+}
+
+impl LintOutcome {
+    fn judge(
+        &mut self,
+        compiled: &CompiledMigration,
+        file: &Migration,
+        name: &str,
+        base: &Names,
+    ) -> Result<(), Failure> {
+        let examined = Examination::of(name.as_ref(), &file.sql, &file.directives);
+        let migration = LintedMigration::new(compiled, file, &examined.statements, base);
+        let outside = examined.statements.iter().filter(|examined| examined.outside.is_some());
+        self.unmeasured.extend(outside.map(|examined| Location::new(name, examined.statement.line)));
+        let allowances = Allowances::read(name, &file.sql, &examined.statements)?;
+        self.findings.extend(allowances.keep(migration.findings(name)));
+        Ok(())
+    }
+}
+
+/// The qualified names of all objects that are there.
+struct Names(HashSet<SmolStr>);
+
+impl Names {
+    /// Those of a new database.
+    fn of(lock: &Lock) -> Self {
+        Self(lock.initial.iter().map(|object| object.id.to_string().into()).collect())
+    }
+
+    fn apply(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Created(object) => {
+                self.0.insert(object.id.to_string().into());
+            }
+            Effect::Dropped(id) => {
+                self.0.remove(id.to_string().as_str());
+            }
+            Effect::Renamed { from, to } => {
+                let (from, to) = (from.to_string(), to.to_string());
+                let new = |name: &SmolStr| {
+                    let rest = name.strip_prefix(from.as_str())?;
+                    (rest.is_empty() || rest.starts_with('.')).then(|| SmolStr::from(format!("{to}{rest}")))
+                };
+                self.0 = self.0.iter().map(|name| new(name).unwrap_or_else(|| name.clone())).collect();
+            }
+            Effect::Changed { .. } => {}
+        }
     }
 }
 
@@ -80,7 +151,7 @@ struct LintedMigration<'l> {
     /// The locks that are held when each statement that did anything has run, by its line.
     held: BTreeMap<usize, BTreeMap<SmolStr, HeldLock>>,
     /// The names of the objects that were there before the first of the migrations.
-    base: &'l HashSet<SmolStr>,
+    base: &'l Names,
 }
 
 /// What a rule found.
@@ -97,7 +168,7 @@ impl<'l> LintedMigration<'l> {
         compiled: &'l CompiledMigration,
         file: &Migration,
         statements: &'l [ExaminedStatement<'l>],
-        base: &'l HashSet<SmolStr>,
+        base: &'l Names,
     ) -> Self {
         let transactional = !file.directives.no_transaction;
         let held = Footprint::held(&compiled.footprints, transactional);
@@ -123,7 +194,7 @@ impl<'l> LintedMigration<'l> {
 
     /// Whether an object was there before the first of the migrations.
     fn was_there(&self, name: &str) -> bool {
-        self.base.contains(name)
+        self.base.0.contains(name)
     }
 
     /// Whether an object, or the relation that it is part of, was there before.
@@ -143,15 +214,30 @@ impl<'l> LintedMigration<'l> {
         blocking.map(|(relation, lock)| (relation, *lock)).collect()
     }
 
-    /// The line of the statement that an effect on this object comes from, as far as that is known: the first that touches its
-    /// relation, else the first of all.
+    /// The line of the statement that changes, renames or drops this object, as far as that is known: the first DDL that names
+    /// it, else the first statement that nobody else can use its relation under, else the first of all.
     fn line_of(&self, id: &ObjectId) -> usize {
-        let relation = id.relation_path();
-        let touches = |footprint: &&Footprint| {
-            footprint.locks.contains_key(relation.as_str()) || footprint.drops.contains(relation.as_str())
+        let names = |examined: &&ExaminedStatement<'_>| {
+            let mut words = examined.statement.words();
+            words.next().is_some_and(|verb| matches!(verb.as_str(), "alter" | "drop"))
+                && names_in(examined.statement.text).any(|name| name == id.name.as_str())
         };
-        let found = self.compiled.footprints.iter().find(touches).map(|footprint| footprint.line);
-        let first = self.statements.first().map(|examined| examined.statement.line);
-        found.or(first).unwrap_or(1)
+        let relation = id.relation_path();
+        let alone = |footprint: &&Footprint| {
+            footprint.locks.get(relation.as_str()) == Some(&LockMode::AccessExclusive)
+                || footprint.drops.contains(relation.as_str())
+        };
+        let line = |examined: &ExaminedStatement<'_>| examined.statement.line;
+        let named = self.statements.iter().find(names).map(line);
+        let locked = || self.compiled.footprints.iter().find(alone).map(|footprint| footprint.line);
+        named.or_else(locked).or_else(|| self.statements.first().map(line)).unwrap_or(1)
     }
+}
+
+/// The names in a statement, as the server reads them.
+fn names_in(text: &str) -> impl Iterator<Item = String> {
+    words_of(text).map(|word| match word.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => word.to_lowercase(),
+    })
 }

@@ -8,7 +8,7 @@ use crate::project::{CommandArgs, Settings};
 /// `trueup lint`
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct LintArgs {
-    /// The versions of the migrations [default: all, or those that --since leaves]
+    /// The versions of migrations that are applied together [default: all, each by itself]
     #[arg(value_name = "VERSION")]
     pub(crate) versions: Vec<String>,
 

@@ -4,11 +4,9 @@ pub(super) mod args;
 mod report;
 mod since;
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 
-use crate::changes::lint::lint;
+use crate::changes::lint::{LintScope, lint};
 use crate::error::{Exit, Failure};
 use crate::findings::Summary;
 use crate::migrations::Migration;
@@ -32,15 +30,15 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
         Some(lock) => lock,
         None => project_model::compile(settings, &sources, None).await?.lock,
     };
-    let chosen = chosen(settings, args, &lock, &sources.migrations)?;
+    let scope = scope(settings, args, &lock, &sources.migrations)?;
     let shown = |migration: &Migration| project.display(&migration.path);
-    let outcome = lint(&lock, &sources.migrations, &chosen, shown)?;
+    let outcome = lint(&lock, &sources.migrations, &scope, shown)?;
     let fails = outcome.findings.iter().any(|finding| comparison::fails(settings, finding));
     let report = LintReport {
         run: settings.run.clone(),
         exit: if fails { Exit::Findings } else { Exit::Clean },
         server: lock.head.server.to_string(),
-        migrations: chosen.len(),
+        migrations: scope.count(&lock),
         summary: Summary::of(&outcome.findings),
         findings: outcome.findings,
         unmeasured: outcome.unmeasured,
@@ -50,21 +48,20 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
     Ok(report.exit)
 }
 
-/// The versions of the migrations that are judged.
-fn chosen(
+/// Which migrations are judged.
+fn scope(
     settings: &Settings,
     args: &LintArgs,
     lock: &Lock,
     files: &[Migration],
-) -> Result<BTreeSet<i64>, Failure> {
-    let all = || lock.migrations.iter().map(|migration| migration.version);
+) -> Result<LintScope, Failure> {
     if let Some(reference) = &args.since {
         let known = since::files(&settings.project.dir, &settings.project.migrations_dir, reference)?;
         let new = files.iter().filter(|file| file.path.file_name().is_none_or(|name| !known.contains(name)));
-        return Ok(new.map(|file| file.version).collect());
+        return Ok(LintScope::Run(new.map(|file| file.version).collect()));
     }
     if args.versions.is_empty() {
-        return Ok(all().collect());
+        return Ok(LintScope::Each);
     }
     let version = |text: &String| {
         let named = lock.migrations.iter().find(|migration| {
@@ -76,5 +73,6 @@ fn chosen(
                 .next("trueup status lists those that it has")
         })
     };
-    Failure::collect(args.versions.iter().map(version)).map(|versions| versions.into_iter().collect())
+    Failure::collect(args.versions.iter().map(version))
+        .map(|versions| LintScope::Run(versions.into_iter().collect()))
 }

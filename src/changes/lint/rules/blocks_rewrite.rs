@@ -1,4 +1,4 @@
-//! A table is written anew while somebody waits.
+//! A table is rewritten while somebody waits.
 
 use super::{LintMatch, LintRule, LintedMigration, waiting};
 use crate::findings::Severity;
@@ -6,7 +6,7 @@ use crate::findings::Severity;
 pub(super) const RULE: LintRule = LintRule {
     code: "blocks.rewrite",
     severity: Severity::Error,
-    summary: "a table is written anew, with all its indexes, while nobody can use it",
+    summary: "a table is rewritten, with all its indexes, while nobody can use it",
     help: "The server copies the whole table under a lock that even queries wait for: the time is that of the table's size, and the \
         disk holds it twice meanwhile. Make a new column beside the old one, fill it in batches (a data check with a fix: \
         trueup verify --fix), let the application use it, and drop the old one in a contract migration. A default that is a constant \
@@ -21,7 +21,7 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     waiting::find(
         migration,
         |footprint| &footprint.rewrites,
-        |table| format!("{table} is written anew"),
+        |table| format!("{table} is rewritten"),
         instead,
     )
 }

@@ -30,6 +30,7 @@ pub(super) fn find(
             "put the statement into a migration of its own: the locks of a transaction are held until its end"
                 .to_owned()
         };
+        let on = if blocked.len() == 1 && blocked[0].0 == on { "it" } else { on.as_str() };
         Some(LintMatch { line: footprint.line, what: format!("{waiting} while {}", work(on)), instead })
     };
     migration.compiled.footprints.iter().filter_map(found).collect()
