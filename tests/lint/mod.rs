@@ -173,3 +173,15 @@ fn all_are_judged_each_by_itself() {
         "2 errors, 1 warning",
     ]);
 }
+
+#[test]
+fn what_would_wait_by_itself_is_told_apart_from_what_comes_too_late() {
+    let validate = "ALTER TABLE users ADD CONSTRAINT c CHECK (id > 0) NOT VALID;\nALTER TABLE users VALIDATE CONSTRAINT c;";
+    let project = project(&[validate, "ALTER TABLE users ADD COLUMN c int;\nCREATE INDEX ON users (c);"]);
+    lint(&project, 2).exit(1).says([
+        "V2__m.sql:2  warning blocks.scan",
+        "instead: put it into a migration of its own",
+        "V3__m.sql:2  error blocks.index",
+        "instead: CREATE INDEX CONCURRENTLY",
+    ]);
+}

@@ -22,14 +22,14 @@ pub(super) fn find(
         let waiting = waiting(&blocked, footprint.line)?;
         let statement =
             migration.statements.iter().find(|examined| examined.statement.line == footprint.line)?;
-        // A lock of the statement's own, or one that an earlier statement has left.
-        let own = blocked.iter().any(|(_, lock)| lock.since == footprint.line);
-        let instead = if own {
-            instead(statement.statement.text).to_owned()
-        } else {
-            "put the statement into a migration of its own: the locks of a transaction are held until its end"
-                .to_owned()
+        let text = statement.statement.text;
+        // Nobody waits for a statement that takes no such lock itself, where it does not come after one that does.
+        let of_others = blocked.iter().all(|(_, lock)| lock.since < footprint.line);
+        let instead = match of_others && (has_word(text, "validate") || !changes_relation(text)) {
+            true => "put it into a migration of its own: the locks of a transaction are held until its end",
+            false => instead(text),
         };
+        let instead = instead.to_owned();
         let on = if blocked.len() == 1 && blocked[0].0 == on { "it" } else { on.as_str() };
         Some(LintMatch { line: footprint.line, what: format!("{waiting} while {}", work(on)), instead })
     };
@@ -49,6 +49,13 @@ pub(super) fn waiting(blocked: &[(&SmolStr, HeldLock)], line: usize) -> Option<S
     let since = same.iter().map(|(_, lock)| lock.since).min().filter(|since| *since < line);
     let since = since.map_or_else(String::new, |since| format!(" (locked since line {since})"));
     Some(format!("{who} of {}{since} wait", names.join(", ")))
+}
+
+/// Whether a statement changes a relation, or what is on one: it takes a lock of its own that others wait for.
+fn changes_relation(text: &str) -> bool {
+    let verb = crate::postgres::sql::words_of(text).next().unwrap_or_default().to_ascii_lowercase();
+    matches!(verb.as_str(), "alter" | "truncate" | "cluster" | "reindex" | "refresh")
+        || verb == "create" && ["index", "trigger", "rule", "policy"].iter().any(|what| has_word(text, what))
 }
 
 /// Whether a statement has this word outside of names and strings.
