@@ -375,8 +375,13 @@ impl<'s> Runner<'s> {
                 if assumed {
                     return Ok(Accepted);
                 }
+                // What comes after it in the same transaction is run all the same.
+                self.in_transaction_only("SAVEPOINT before_extension").await?;
                 match self.send(statement.text).await? {
-                    Refused(error) if stated && error.is_other_version() => Ok(Accepted),
+                    Refused(error) if stated && error.is_other_version() => {
+                        self.in_transaction_only("ROLLBACK TO SAVEPOINT before_extension").await?;
+                        Ok(Accepted)
+                    }
                     outcome => Ok(outcome),
                 }
             }

@@ -512,12 +512,15 @@ async fn a_stated_version_need_not_be_the_servers() {
     let lock = compiled(&[
         ("schema/a.sql", script),
         ("migrations/V1__a.sql", script),
-        ("migrations/V2__b.sql", "ALTER EXTENSION citext UPDATE TO '77.2';"),
+        ("migrations/V2__b.sql", "ALTER EXTENSION citext UPDATE TO '77.2'; CREATE TABLE b ();"),
     ])
     .await;
     let extension = lock.model.get(&ObjectId::bare(Kind::Extension, "citext")).unwrap();
     assert_eq!(extension.get(Attribute::Version), Some("77.1"));
-    assert_eq!(told(&lock.migrations[1].effects), ["changed extension citext: version"]);
+    assert_eq!(
+        told(&lock.migrations[1].effects),
+        ["changed extension citext: version", "created table public.b"]
+    );
     let lock = compiled(&[("schema/a.sql", "CREATE EXTENSION citext;")]).await;
     let extension = lock.model.get(&ObjectId::bare(Kind::Extension, "citext")).unwrap();
     assert_eq!(extension.get(Attribute::Version), None);

@@ -13,8 +13,17 @@ use crate::support::{self, TestServer};
 use statements::{AGAIN, MORE, MORE_SETUP};
 pub(crate) use statements::{INSIDE, SETUP};
 
+/// The statements that the server has (MERGE came with 15), with what each of them does.
+pub(crate) fn measured(server: &TestServer) -> Vec<(&'static str, Vec<Footprint>)> {
+    let major = server.version.major();
+    let known = |sql: &&'static str| major >= 15 || !sql.starts_with("MERGE");
+    let statements: Vec<&'static str> = INSIDE.iter().chain(MORE).copied().filter(known).collect();
+    let footprints = footprints(server, &statements);
+    statements.into_iter().zip(footprints).collect()
+}
+
 /// Compiles a project with a migration for each of these, each after all is as it was in the beginning.
-pub(crate) fn footprints(server: &TestServer, statements: &[&str]) -> Vec<Vec<Footprint>> {
+fn footprints(server: &TestServer, statements: &[&str]) -> Vec<Vec<Footprint>> {
     let project = tempfile::tempdir().unwrap();
     let directory = project.path().join("migrations");
     std::fs::create_dir(&directory).unwrap();
@@ -41,19 +50,12 @@ pub(crate) fn footprints(server: &TestServer, statements: &[&str]) -> Vec<Vec<Fo
     lock.migrations.into_iter().skip(1).step_by(2).map(|migration| migration.footprints).collect()
 }
 
-/// The statements that the server has: MERGE came with 15.
-pub(crate) fn known<'s>(server: &TestServer, statements: &[&'s str]) -> Vec<&'s str> {
-    let major = server.version.major();
-    statements.iter().copied().filter(|sql| major >= 15 || !sql.starts_with("MERGE")).collect()
-}
-
 /// Holds what each statement does against the file.
-pub(crate) fn are_as_expected(server: &TestServer) {
-    let statements = known(server, &[INSIDE, MORE].concat());
-    let told = statements.iter().zip(footprints(server, &statements)).map(|(sql, footprints)| {
+pub(crate) fn are_as_expected(server: &TestServer, measured: &[(&'static str, Vec<Footprint>)]) {
+    let told = measured.iter().map(|(sql, footprints)| {
         let mut told = format!("{sql}\n");
         for footprint in footprints {
-            let _ = writeln!(told, "    {}", in_words(&footprint));
+            let _ = writeln!(told, "    {}", in_words(footprint));
         }
         told
     });
@@ -65,7 +67,7 @@ pub(crate) fn are_as_expected(server: &TestServer) {
     let expected = std::fs::read_to_string(&path).unwrap();
     let wrong: Vec<&String> = told.iter().filter(|told| !expected.contains(*told)).collect();
     assert!(wrong.is_empty(), "on {}; UPDATE_EXPECTED=1 accepts what was found: {wrong:#?}", server.version);
-    assert!(told.len() > 150, "{}", told.len());
+    assert!(told.len() >= 150, "{}", told.len());
 }
 
 fn in_words(footprint: &Footprint) -> String {
