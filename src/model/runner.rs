@@ -326,9 +326,9 @@ impl<'s> Runner<'s> {
         // fails the server's own language stays.
         let _ = self.session.execute("SET lc_messages = 'C'").await;
         // A given server may have settings of its own.
-        self.session.execute(set_meaning("SET")).await?;
-        let path = literal(&self.settings.search_path);
-        self.session.execute(format!("SELECT pg_catalog.set_config('search_path', {path}, false)")).await
+        let (meaning, path) = (set_meaning("SET"), literal(&self.settings.search_path));
+        let path = format!("SELECT pg_catalog.set_config('search_path', {path}, false)");
+        self.session.execute(format!("{meaning} {path}")).await
     }
 
     /// Whether a schema of the search_path is there: a migration may have to create it.

@@ -264,7 +264,7 @@ fn is_long_and_plain(statements: &[Statement<'_>]) -> bool {
         })
 }
 
-/// Runs a script as one transaction. Returns the error of the statement that the server refuses, with the statement's
+/// Runs a script as one transaction, in a session that is as [`Runner::reset`] leaves it. Returns the error of the statement that the server refuses, with the statement's
 /// index; `None` when the transaction is committed.
 async fn transaction(
     runner: &mut Runner<'_>,
@@ -275,7 +275,6 @@ async fn transaction(
     let assumed = runner.assumed.clone();
     let mut roles = 0;
     loop {
-        runner.reset().await?;
         let Some((index, error)) = attempt(runner, path, statements, watched).await? else { return Ok(None) };
         // The stand-ins of the transaction are gone with it.
         runner.assumed = assumed.clone();
@@ -285,6 +284,7 @@ async fn transaction(
             return Ok(Some((index, error)));
         }
         roles += 1;
+        runner.reset().await?;
     }
 }
 
@@ -320,6 +320,7 @@ async fn each_alone(
 ) -> Result<()> {
     for ExaminedStatement { statement, outside, .. } in statements {
         let alone = std::slice::from_ref(statement);
+        runner.reset().await?;
         if outside.is_some() {
             one_by_one(runner, path, alone).await?;
         } else if let Some((_, error)) = transaction(runner, path, alone, watched).await? {

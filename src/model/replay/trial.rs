@@ -66,6 +66,7 @@ impl<'s> TrialDatabase<'s> {
         let script = MigrationScript::new(&path, migration);
         let mut refused = script.examined.refused.first().cloned();
         if refused.is_none() {
+            self.runner.reset().await?;
             // Nothing is measured here.
             let nothing = CatalogReading::default();
             let mut watched = Watched::of(&nothing);
