@@ -185,3 +185,14 @@ fn what_would_wait_by_itself_is_told_apart_from_what_comes_too_late() {
         "instead: CREATE INDEX CONCURRENTLY",
     ]);
 }
+
+#[test]
+fn what_others_make_is_there_before() {
+    let project = project(&[
+        "ALTER TABLE users ADD COLUMN c int;",
+        "CREATE TABLE mid (id int);",
+        "CREATE INDEX ON mid (id);",
+    ]);
+    trueup(&project, &["lint", "2", "4"]).exit(1).says(["2 migrations", "V4__m.sql:1  error blocks.index"]);
+    trueup(&project, &["lint", "3", "4"]).exit(0);
+}

@@ -66,14 +66,12 @@ pub fn lint(
     let mut base = Names::of(lock);
     let mut outcome = LintOutcome::default();
     let mut failures = Vec::new();
-    let mut begun = false;
     for compiled in &lock.migrations {
         let chosen = match scope {
             LintScope::Run(versions) => versions.contains(&compiled.version),
             LintScope::Each => true,
         };
         if chosen {
-            begun = true;
             let file = files.iter().find(|file| file.version == compiled.version);
             match file.filter(|_| compiled.file.is_none()) {
                 None => outcome.programs += 1,
@@ -82,7 +80,8 @@ pub fn lint(
                 }),
             }
         }
-        if !begun || *scope == LintScope::Each {
+        // What the others make is there when the run begins, whatever their versions are.
+        if !chosen || *scope == LintScope::Each {
             compiled.effects.iter().for_each(|effect| base.apply(effect));
         }
     }
