@@ -70,14 +70,49 @@ pub struct HeldLock {
 }
 
 impl Footprint {
-    /// The longest work of the statement on all rows of some relation.
-    pub fn work(&self) -> Option<RowWork> {
-        let some = |relations: &BTreeSet<SmolStr>, kind| {
-            relations.first().map(|on| RowWork { kind, on: on.clone() })
+    /// What the statement does to all rows of relations.
+    fn works(&self) -> impl Iterator<Item = RowWork> {
+        let of = |relations: &BTreeSet<SmolStr>, kind| {
+            relations.iter().cloned().map(move |on| RowWork { kind, on }).collect::<Vec<_>>()
         };
-        some(&self.rewrites, RowWorkKind::Rewrite)
-            .or_else(|| some(&self.builds, RowWorkKind::Index))
-            .or_else(|| some(&self.scans, RowWorkKind::Read))
+        [
+            of(&self.scans, RowWorkKind::Read),
+            of(&self.builds, RowWorkKind::Index),
+            of(&self.rewrites, RowWorkKind::Rewrite),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// The longest work on all rows of a relation that is done while each lock is held: in one transaction that of the statement
+    /// that takes it, and of all after it. Of the same kind of work, that on the locked relation itself counts.
+    pub fn works_under_locks(footprints: &[Self], transactional: bool) -> BTreeMap<SmolStr, RowWork> {
+        let mut longest: Option<RowWork> = None;
+        let mut own: HashMap<SmolStr, RowWorkKind> = HashMap::new();
+        let mut under: BTreeMap<SmolStr, RowWork> = BTreeMap::new();
+        for footprint in footprints.iter().rev() {
+            if !transactional {
+                (longest, own) = (None, HashMap::new());
+            }
+            for work in footprint.works() {
+                let kind = own.entry(work.on.clone()).or_insert(work.kind);
+                *kind = work.kind.max(*kind);
+                if longest.as_ref().is_none_or(|longest| longest.kind < work.kind) {
+                    longest = Some(work);
+                }
+            }
+            let Some(longest) = &longest else { continue };
+            for relation in footprint.locks.keys() {
+                let itself = own.get(relation).filter(|kind| **kind == longest.kind);
+                let on = itself.map_or(&longest.on, |_| relation).clone();
+                let work = RowWork { kind: longest.kind, on };
+                // A lock that is taken more than once is held since the first time.
+                if transactional || under.get(relation).is_none_or(|known| known.kind <= work.kind) {
+                    under.insert(relation.clone(), work);
+                }
+            }
+        }
+        under
     }
 
     /// Which locks are held while each of these statements runs: its own, and in one transaction those of the statements
@@ -351,5 +386,48 @@ impl FootprintWatch {
         }
         footprints.retain(|footprint| !footprint.is_empty());
         footprints
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn footprint(line: usize, lock: Option<(&str, LockMode)>) -> Footprint {
+        let locks = lock.into_iter().map(|(relation, mode)| (relation.into(), mode)).collect();
+        Footprint { line, locks, ..Footprint::default() }
+    }
+
+    /// `a` is locked and read, then an index on `b` is built.
+    fn sample() -> [Footprint; 2] {
+        [
+            Footprint { scans: ["a".into()].into(), ..footprint(1, Some(("a", LockMode::AccessExclusive))) },
+            Footprint { builds: ["b".into()].into(), ..footprint(2, Some(("b", LockMode::Share))) },
+        ]
+    }
+
+    fn under(footprints: &[Footprint], transactional: bool) -> Vec<String> {
+        let works = Footprint::works_under_locks(footprints, transactional);
+        works.iter().map(|(lock, RowWork { kind, on })| format!("{lock}: {kind:?} {on}")).collect()
+    }
+
+    #[test]
+    fn a_lock_is_held_until_its_transaction_ends() {
+        let held = |transactional| -> Vec<usize> {
+            Footprint::held(&sample(), transactional).iter().map(BTreeMap::len).collect()
+        };
+        assert_eq!(held(true), [1, 2]);
+        assert_eq!(held(false), [1, 1]);
+        assert_eq!(under(&sample(), true), ["a: Index b", "b: Index b"]);
+        assert_eq!(under(&sample(), false), ["a: Read a", "b: Index b"]);
+    }
+
+    #[test]
+    fn work_on_the_locked_relation_itself_is_named() {
+        let both = Footprint {
+            rewrites: ["a".into(), "b".into()].into(),
+            ..footprint(1, Some(("b", LockMode::AccessExclusive)))
+        };
+        assert_eq!(under(&[both], true), ["b: Rewrite b"]);
     }
 }

@@ -1,8 +1,9 @@
 //! Converts a plan to reports and scripts, and names the history that it is recorded in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use smol_str::SmolStr;
 
 use crate::changes::plan::{
     Direction, EditorSession, MigrationPlan, PlanStop, PlannedStatement, Relations, Step,
@@ -10,7 +11,7 @@ use crate::changes::plan::{
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration, ToolLedger};
-use crate::model::{CompiledMigration, Effect};
+use crate::model::{CompiledMigration, Effect, RowWork};
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::Session;
 use crate::postgres::lock_mode::LockMode;
@@ -179,6 +180,7 @@ pub(crate) fn stop_report(stop: &PlanStop) -> StopReport {
 }
 
 fn step_report(settings: &Settings, step: &Step) -> StepReport {
+    let works = step.works();
     StepReport {
         version: step.version.to_string(),
         name: step.name.clone(),
@@ -188,7 +190,7 @@ fn step_report(settings: &Settings, step: &Step) -> StepReport {
         action: if step.record { FileAction::Record } else { FileAction::Run },
         requires_checks: step.directives.requires_checks.clone(),
         statements: step.script.statements.iter().map(|statement| statement.summary.clone()).collect(),
-        locks: step.held.iter().map(|(relation, mode)| lock_report(step, relation, *mode)).collect(),
+        locks: step.held.iter().map(|(relation, mode)| lock_report(relation, *mode, &works)).collect(),
         footprints: footprints(settings, step),
     }
 }
@@ -199,14 +201,14 @@ fn footprints(settings: &Settings, step: &Step) -> Vec<FootprintReport> {
     FootprintReport::all(&version, &file, &statements, &step.footprints, step.transactional)
 }
 
-fn lock_report(step: &Step, relation: &ObjectId, mode: LockMode) -> LockReport {
+fn lock_report(relation: &ObjectId, mode: LockMode, works: &BTreeMap<SmolStr, RowWork>) -> LockReport {
     let blocks = match (mode.blocks_readers(), mode.blocks_writers()) {
         (true, _) => "readers and writers",
         (false, true) => "writers",
         (false, false) => "nobody",
     };
     let name = relation.to_string();
-    let work = step.work_under(relation).map(RowWorkReport::of);
+    let work = works.get(name.as_str()).cloned().map(RowWorkReport::of);
     LockReport { relation: name, mode: mode.name(), blocks, rows: None, bytes: None, work }
 }
 

@@ -4,8 +4,9 @@ use std::process::Command;
 
 use trueup::changes::lint::RULES;
 
+use crate::support;
 use crate::support::program::{Program, Ran};
-use crate::support::{self};
+use crate::support::project::Project;
 use tempfile::TempDir;
 
 const BASE: &str = "CREATE TABLE users (id bigint, name text);\nCREATE TABLE orders (id bigint);\n";
@@ -195,4 +196,18 @@ fn what_others_make_is_there_before() {
     ]);
     trueup(&project, &["lint", "2", "4"]).exit(1).says(["2 migrations", "V4__m.sql:1  error blocks.index"]);
     trueup(&project, &["lint", "3", "4"]).exit(0);
+}
+
+/// docs/lint.md shows what the reference project prints.
+#[test]
+fn the_page_shows_what_is_printed() {
+    let project = Project::reference();
+    project.compile();
+    let ran = support::trueup(["lint"]).current_dir(project.path()).env("COLUMNS", "200").exit(1);
+    let page = include_str!("../../docs/lint.md");
+    let shown = page.split("$ trueup lint\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let lines: Vec<&str> =
+        shown.lines().filter(|line| *line != "..." && !line.contains("measured by")).collect();
+    assert!(lines.len() > 8, "{shown}");
+    ran.stdout_contains(lines.as_slice());
 }

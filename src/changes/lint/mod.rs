@@ -72,7 +72,8 @@ pub fn lint(
             LintScope::Each => true,
         };
         if chosen {
-            let file = files.iter().find(|file| file.version == compiled.version);
+            let file = files.binary_search_by_key(&compiled.version, |file| file.version);
+            let file = file.ok().map(|index| &files[index]);
             match file.filter(|_| compiled.file.is_none()) {
                 None => outcome.programs += 1,
                 Some(file) => outcome.judge(compiled, file, &shown(file), &base).unwrap_or_else(|failure| {
@@ -199,6 +200,21 @@ impl<'l> LintedMigration<'l> {
     /// Whether an object, or the relation that it is part of, was there before.
     fn had(&self, id: &ObjectId) -> bool {
         self.was_there(&id.to_string())
+    }
+
+    /// What is dropped and was there before. What goes with its relation is left out.
+    fn dropped(&self) -> impl Iterator<Item = &ObjectId> {
+        let dropped = || {
+            self.compiled.effects.iter().filter_map(|effect| match effect {
+                Effect::Dropped(id) => Some(&**id),
+                _ => None,
+            })
+        };
+        let whole: HashSet<String> =
+            dropped().filter(|id| !id.kind.is_under_relation()).map(ToString::to_string).collect();
+        dropped().filter(move |id| {
+            self.had(id) && !(id.kind.is_under_relation() && whole.contains(&id.relation_path()))
+        })
     }
 
     /// The relations whose readers or writers wait while the statement of this line runs, with the lock that they wait for.

@@ -25,6 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use smol_str::SmolStr;
+
 use crate::error::Exit;
 use crate::migrations::history::Applied;
 use crate::migrations::{Directives, Left};
@@ -167,12 +169,9 @@ impl Step {
         locks
     }
 
-    /// The longest work on all rows of a relation that is done while the step holds a lock on this one.
-    pub fn work_under(&self, relation: &ObjectId) -> Option<RowWork> {
-        let name = relation.to_string();
-        let held = Footprint::held(&self.footprints, self.transactional);
-        let under = self.footprints.iter().zip(held).filter(|(_, held)| held.contains_key(name.as_str()));
-        under.filter_map(|(footprint, _)| footprint.work()).max_by_key(|work| (work.kind, work.on == name))
+    /// The longest work on all rows of a relation that is done while the step holds each lock, by the locked relation.
+    pub fn works(&self) -> BTreeMap<SmolStr, RowWork> {
+        Footprint::works_under_locks(&self.footprints, self.transactional)
     }
 }
 

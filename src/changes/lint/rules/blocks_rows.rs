@@ -34,7 +34,7 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
 
 /// Whether a statement changes rows that are there.
 fn changes_rows(text: &str) -> bool {
-    let verb = crate::postgres::sql::words_of(text).next().unwrap_or_default().to_ascii_lowercase();
+    let verb = waiting::verb(text);
     match verb.as_str() {
         "update" | "delete" | "merge" => true,
         "insert" => waiting::has_word(text, "select"),

@@ -1,9 +1,7 @@
 //! What running code may use is dropped before that code is gone.
 
-use super::{LintMatch, LintRule, LintedMigration};
+use super::{LintMatch, LintRule, LintedMigration, is_used_by_code};
 use crate::findings::Severity;
-use crate::model::Effect;
-use crate::postgres::catalog::Kind;
 
 pub(super) const RULE: LintRule = LintRule {
     code: "breaks.dropped",
@@ -20,31 +18,11 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     if migration.compiled.contract {
         return Vec::new();
     }
-    let used = |kind: Kind| {
-        kind.is_routine()
-            || matches!(
-                kind,
-                Kind::Table | Kind::Column | Kind::View | Kind::MaterializedView | Kind::Sequence
-            )
-    };
-    let mut found = Vec::new();
-    for effect in &migration.compiled.effects {
-        let Effect::Dropped(id) = effect else { continue };
-        let whole = id.relation_path();
-        let with_whole = |other: &Effect| match other {
-            Effect::Dropped(table) => {
-                **table != **id && !table.kind.is_under_relation() && table.to_string() == whole
-            }
-            _ => false,
-        };
-        if used(id.kind) && migration.had(id) && !migration.compiled.effects.iter().any(with_whole) {
-            found.push(LintMatch {
-                line: migration.line_of(id),
-                what: format!("code that uses {} {id} fails from then on", id.kind.spoken()),
-                instead: "mark it -- trueup: contract, and apply it when no old code runs any more"
-                    .to_owned(),
-            });
-        }
-    }
-    found
+    let dropped = migration.dropped().filter(|id| is_used_by_code(id.kind));
+    let found = dropped.map(|id| LintMatch {
+        line: migration.line_of(id),
+        what: format!("code that uses {} {id} fails from then on", id.kind.spoken()),
+        instead: "mark it -- trueup: contract, and apply it when no old code runs any more".to_owned(),
+    });
+    found.collect()
 }

@@ -1,9 +1,8 @@
 //! What running code may use is renamed.
 
-use super::{LintMatch, LintRule, LintedMigration};
+use super::{LintMatch, LintRule, LintedMigration, is_used_by_code};
 use crate::findings::Severity;
 use crate::model::Effect;
-use crate::postgres::catalog::Kind;
 
 pub(super) const RULE: LintRule = LintRule {
     code: "breaks.renamed",
@@ -20,22 +19,10 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     if migration.compiled.contract {
         return Vec::new();
     }
-    let used = |kind: Kind| {
-        kind.is_routine()
-            || matches!(
-                kind,
-                Kind::Schema
-                    | Kind::Table
-                    | Kind::Column
-                    | Kind::View
-                    | Kind::MaterializedView
-                    | Kind::Sequence
-            )
-    };
     let mut found = Vec::new();
     for effect in &migration.compiled.effects {
         let Effect::Renamed { from, to } = effect else { continue };
-        if used(from.kind) && migration.had(from) {
+        if is_used_by_code(from.kind) && migration.had(from) {
             found.push(LintMatch {
                 line: migration.line_of(from),
                 what: format!("code that knows {} {from} fails: it is {to} from then on", from.kind.spoken()),

@@ -18,7 +18,7 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     let mut found = Vec::new();
     for examined in migration.statements {
         let (text, line) = (examined.statement.text, examined.statement.line);
-        let verb = crate::postgres::sql::words_of(text).next().unwrap_or_default().to_ascii_lowercase();
+        let verb = waiting::verb(text);
         let what = match verb.as_str() {
             "truncate" => "all rows are removed",
             "delete" if !waiting::has_word(text, "where") => "all rows are removed",

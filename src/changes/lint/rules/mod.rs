@@ -15,6 +15,7 @@ mod waiting;
 use crate::findings::{Change, Finding, Location, Remedy, Severity, Sides};
 
 use super::{LintMatch, LintedMigration};
+use crate::postgres::catalog::Kind;
 
 /// A rule.
 pub struct LintRule {
@@ -49,6 +50,12 @@ pub const RULES: &[LintRule] = &[
 /// The rule of this code.
 pub fn rule(code: &str) -> Option<&'static LintRule> {
     RULES.iter().find(|rule| rule.code == code)
+}
+
+/// Whether the code of applications names objects of this kind.
+fn is_used_by_code(kind: Kind) -> bool {
+    let relations = [Kind::Table, Kind::Column, Kind::View, Kind::MaterializedView, Kind::Sequence];
+    kind.is_routine() || kind == Kind::Schema || relations.contains(&kind)
 }
 
 /// An `allow` of which nothing below it needs to be allowed.

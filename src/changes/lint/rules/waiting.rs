@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use super::{LintMatch, LintedMigration};
 use crate::model::{Footprint, HeldLock};
+use crate::postgres::sql::words_of;
 use crate::text::plural;
 
 /// The statements that work on all rows of a relation while somebody waits. `of` chooses the relations, `work` says what is
@@ -53,12 +54,17 @@ pub(super) fn waiting(blocked: &[(&SmolStr, HeldLock)], line: usize) -> Option<S
 
 /// Whether a statement changes a relation, or what is on one: it takes a lock of its own that others wait for.
 fn changes_relation(text: &str) -> bool {
-    let verb = crate::postgres::sql::words_of(text).next().unwrap_or_default().to_ascii_lowercase();
+    let verb = verb(text);
     matches!(verb.as_str(), "alter" | "truncate" | "cluster" | "reindex" | "refresh")
         || verb == "create" && ["index", "trigger", "rule", "policy"].iter().any(|what| has_word(text, what))
 }
 
+/// The first word of a statement, in lower case.
+pub(super) fn verb(text: &str) -> String {
+    words_of(text).next().unwrap_or_default().to_ascii_lowercase()
+}
+
 /// Whether a statement has this word outside of names and strings.
 pub(super) fn has_word(text: &str, word: &str) -> bool {
-    crate::postgres::sql::words_of(text).any(|other| other.eq_ignore_ascii_case(word))
+    words_of(text).any(|other| other.eq_ignore_ascii_case(word))
 }
