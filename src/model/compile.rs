@@ -52,8 +52,11 @@ pub async fn compile(
 ) -> Result<Compilation> {
     let CompiledProject { directory, sources, settings, .. } = project;
     let paths: Vec<String> = sources.migrations.iter().map(|file| relative(directory, &file.path)).collect();
-    let migrations: Vec<MigrationScript<'_>> =
-        paths.iter().zip(&sources.migrations).map(|(path, file)| MigrationScript::new(path, file)).collect();
+    let migrations: Vec<MigrationScript<'_>> = paths
+        .iter()
+        .zip(&sources.migrations)
+        .map(|(path, file)| MigrationScript::new(path, file).with_down(|path| relative(directory, path)))
+        .collect();
     let refused = migrations.iter().enumerate().flat_map(|(index, script)| {
         script.examined.refused.iter().map(move |failure| (index, failure.clone()))
     });

@@ -27,9 +27,9 @@ pub use inputs::{Input, SchemaFile, Sources};
 pub use load::UnreadableBody;
 pub use locate::Declarations;
 pub use lock::{
-    CompiledMigration, CompiledSettings, DeclaredBy, Effect, FILE_NAME, FORMAT, Head, Lock, LockFile,
-    effects_from_text, effects_to_text,
+    CompiledDown, CompiledMigration, CompiledSettings, DeclaredBy, DownOutcome, Effect, FILE_NAME, FORMAT,
+    Head, Lock, LockFile, effects_from_text, effects_to_text,
 };
 pub use progress::CompileProgress;
-pub use replay::{Running, StepOutcome, ToolSteps, TrialDatabase};
+pub use replay::{Running, StepOutcome, ToolSteps, TrialDatabase, is_long_and_plain};
 pub use rewrite::{Rewrite, Rewritten};

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::inputs::Sources;
 use super::load::history_rows;
-use super::lock::Lock;
+use super::lock::{DownOutcome, Lock};
 use crate::migrations::tools::MigrationTool;
 use crate::postgres::sql::{Assignment, Statement, split_all};
 
@@ -38,8 +38,23 @@ impl Sources {
 }
 
 impl Lock {
-    /// What is worth knowing of the migrations that are programs.
-    pub fn notes(&self) -> Option<String> {
+    /// What is worth knowing of its migrations beside their effects.
+    pub fn notes(&self) -> Vec<String> {
+        self.heads().into_iter().chain(self.refused_down_scripts()).collect()
+    }
+
+    /// The down scripts that cannot be run.
+    fn refused_down_scripts(&self) -> impl Iterator<Item = String> {
+        self.migrations.iter().filter_map(|migration| match &migration.down.as_ref()?.outcome {
+            DownOutcome::Refused(why) => {
+                Some(format!("the down script of {} cannot be run after it: {why}", migration.id()))
+            }
+            DownOutcome::Measured(_) | DownOutcome::Unmeasured => None,
+        })
+    }
+
+    /// More heads of Alembic than one.
+    fn heads(&self) -> Option<String> {
         let revisions = || self.migrations.iter().filter_map(|migration| migration.revision.as_ref());
         let tool = self.head.settings.tool.filter(|tool| *tool == MigrationTool::Alembic)?;
         let parents: HashSet<&SmolStr> =

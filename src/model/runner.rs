@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::assume::{Assumed, Spelling};
 use super::default_privileges::DefaultPrivileges;
-use super::footprint::FootprintWatch;
+use super::footprint::{Footprint, FootprintWatch, OutsideWatch};
 use super::lock::CompiledSettings;
 use super::outcome::StatementOutcome;
 use super::recognise::{Class, Extension, classify};
@@ -45,6 +45,12 @@ pub(super) struct Runner<'s> {
     in_transaction: bool,
     /// Whether the search_path of this session is that of all sessions.
     keeps_search_path: bool,
+}
+
+/// What a session takes for granted.
+pub(super) struct Assumptions {
+    assumed: Assumed,
+    versions: HashMap<String, String>,
 }
 
 impl<'s> Runner<'s> {
@@ -348,6 +354,16 @@ impl<'s> Runner<'s> {
         Ok(watch)
     }
 
+    /// What the session has taken for granted so far.
+    pub(super) fn assumptions(&self) -> Assumptions {
+        Assumptions { assumed: self.assumed.clone(), versions: self.versions.clone() }
+    }
+
+    /// Takes for granted what it did when these were kept: what came since was rolled back.
+    pub(super) fn assume_again(&mut self, kept: Assumptions) {
+        Assumptions { assumed: self.assumed, versions: self.versions } = kept;
+    }
+
     /// Commits. A deferred constraint may refuse it.
     pub(super) async fn commit(&mut self) -> Result<StatementOutcome> {
         self.in_transaction = false;
@@ -441,6 +457,28 @@ impl<'s> Runner<'s> {
                 return Ok(Some(error));
             }
         }
+    }
+
+    /// Runs one statement outside of a transaction, and watches what it does to the relations that were there `before`.
+    /// Returns the error with which the server refuses it.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
+    pub(super) async fn run_outside(
+        &mut self,
+        path: &str,
+        statement: &Statement<'_>,
+        before: &CatalogReading,
+    ) -> Result<(Option<StatementError>, Vec<Footprint>)> {
+        let mut watch = OutsideWatch::new(&mut self.session, statement).await?;
+        let holders =
+            [self.scratch.connect(&self.database).await?, self.scratch.connect(&self.database).await?];
+        let refused = watch.during(holders, self.run_assuming(path, statement)).await?;
+        let footprints = match refused {
+            None => watch.footprints(&mut self.session, statement, before).await?,
+            Some(_) => Vec::new(),
+        };
+        Ok((refused, footprints))
     }
 
     /// Sends a statement as the stand-ins need it.

@@ -11,14 +11,15 @@ use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
 use crate::support::{self, TestServer};
 
-use statements::{AGAIN, MORE, MORE_SETUP};
+use statements::{AGAIN, MORE, MORE_SETUP, OUTSIDE};
 pub(crate) use statements::{INSIDE, SETUP};
 
 /// The statements that the server has (MERGE came with 15), with what each of them does.
 pub(crate) fn measured(server: &TestServer) -> Vec<(&'static str, Vec<Footprint>)> {
     let major = server.version.major();
     let known = |sql: &&'static str| major >= 15 || !sql.starts_with("MERGE");
-    let statements: Vec<&'static str> = INSIDE.iter().chain(MORE).copied().filter(known).collect();
+    let statements: Vec<&'static str> =
+        INSIDE.iter().chain(MORE).chain(OUTSIDE).copied().filter(known).collect();
     let footprints = footprints(server, &statements);
     statements.into_iter().zip(footprints).collect()
 }
@@ -34,7 +35,8 @@ fn footprints(server: &TestServer, statements: &[&str]) -> Vec<Vec<Footprint>> {
     let setup = format!("{SETUP}{MORE_SETUP}");
     write(1, &setup);
     for (index, sql) in statements.iter().enumerate() {
-        write(2 * index + 2, sql);
+        let outside = if OUTSIDE.contains(sql) { "-- trueup: no-transaction\n" } else { "" };
+        write(2 * index + 2, &format!("{outside}{sql}"));
         write(2 * index + 3, &format!("{AGAIN}{setup}"));
     }
     let sources = Sources::read(project.path(), &directory).unwrap();
@@ -81,7 +83,7 @@ fn entries(text: &str) -> HashSet<&str> {
 }
 
 fn in_words(footprint: &Footprint) -> String {
-    let Footprint { line: _, locks, scans, rewrites, builds, drops } = footprint;
+    let Footprint { at: _, locks, scans, rewrites, builds, drops } = footprint;
     let mut parts: Vec<String> = locks.iter().map(|(relation, mode)| format!("{mode} {relation}")).collect();
     for (what, relations) in [("reads", scans), ("rewrites", rewrites), ("indexes", builds), ("drops", drops)]
     {

@@ -193,6 +193,23 @@ pub(crate) const MORE: &[&str] = &[
     "CREATE TABLE copied AS SELECT * FROM users",
 ];
 
+/// Statements that run outside of a transaction.
+pub(crate) const OUTSIDE: &[&str] = &[
+    "CREATE INDEX CONCURRENTLY new ON users (email)",
+    "CREATE UNIQUE INDEX CONCURRENTLY new ON app.\"Odd Name\" (\"Ref\")",
+    "CREATE INDEX CONCURRENTLY new ON measures_1 (at)",
+    "DROP INDEX CONCURRENTLY users_name_idx",
+    "REINDEX INDEX CONCURRENTLY users_name_idx",
+    "REINDEX TABLE CONCURRENTLY users",
+    "REINDEX SCHEMA public",
+    "ALTER TABLE parts DETACH PARTITION parts_1 CONCURRENTLY",
+    "VACUUM users",
+    "VACUUM FULL users",
+    "VACUUM FULL ANALYZE base, loose",
+    "CALL work_and_commit()",
+    "DO $$ BEGIN ALTER TABLE wide ADD a int; COMMIT; CREATE INDEX ON keys (n); COMMIT; UPDATE wide SET a = 1; END $$",
+];
+
 pub(crate) const MORE_SETUP: &str = "
     CREATE FUNCTION widen(t text, c text) RETURNS void LANGUAGE plpgsql
         AS $$ BEGIN EXECUTE format('ALTER TABLE %I ALTER %I TYPE int', t, c); END $$;
@@ -201,6 +218,8 @@ pub(crate) const MORE_SETUP: &str = "
     CREATE TABLE sent (title varchar(20), \"to\" address);
     CREATE UNIQUE INDEX sent_title ON sent (title);
     CREATE TABLE proved (n int CHECK (n IS NOT NULL));
+    CREATE PROCEDURE work_and_commit() LANGUAGE plpgsql
+        AS $$ BEGIN ALTER TABLE wide ALTER id TYPE int; COMMIT; TRUNCATE loose; COMMIT; END $$;
 ";
 pub(crate) const AGAIN: &str = "
     DROP SCHEMA public CASCADE;

@@ -141,12 +141,19 @@ fn only_what_a_commit_does_not_have_is_judged() {
 
 #[test]
 fn what_is_not_measured_is_said() {
-    let project = project(&["-- trueup: no-transaction\nCREATE INDEX CONCURRENTLY i ON users (name);"]);
-    lint(&project, 1).exit(0).says([
-        "not measured: 1 statement outside of a transaction",
-        "V2__m.sql:2",
-        "OK",
-    ]);
+    let long = "ALTER TABLE users ADD CHECK (id > 0);".repeat(2_000);
+    lint(&project(&[&long]), 1).exit(0).says(["not measured: 1 migration of DDL alone", "V2__m.sql:1"]);
+}
+
+#[test]
+fn what_runs_outside_of_a_transaction_is_judged() {
+    let alone = |sql: &str| format!("-- trueup: no-transaction\n{sql}");
+    let nothing: [&str; 0] = [];
+    assert_eq!(found(&[&alone("CREATE INDEX CONCURRENTLY i ON users (name);")]), nothing);
+    assert_eq!(found(&[&alone("VACUUM FULL users;\nVACUUM orders;")]), ["blocks.rewrite 2"]);
+    let code =
+        "DO $$ BEGIN ALTER TABLE users ALTER id TYPE int; COMMIT; CREATE INDEX ON orders (id); END $$;";
+    assert_eq!(found(&[&alone(code)]), ["blocks.rewrite 2", "blocks.index 2"]);
 }
 
 #[test]

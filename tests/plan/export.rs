@@ -59,6 +59,7 @@ fn project() -> Project {
         file: None,
         contract: migration.directives.contract,
         footprints: Vec::new(),
+        down: None,
         effects: Vec::new(),
     });
     let settings = CompiledSettings {

@@ -15,10 +15,10 @@ use crate::error::Failure;
 use crate::findings::{Change, Finding, Location, Remedy, Sides};
 use crate::migrations::Migration;
 use crate::migrations::script::{Examination, ExaminedStatement};
-use crate::model::{CompiledMigration, Effect, Footprint, HeldLock, Lock};
+use crate::model::{CompiledMigration, Effect, Footprint, HeldLock, Lock, is_long_and_plain};
 use crate::postgres::catalog::ObjectId;
 use crate::postgres::lock_mode::LockMode;
-use crate::postgres::sql::words_of;
+use crate::postgres::sql::{Position, names_in};
 use allowed::Allowances;
 
 pub use rules::{LintRule, RULES, rule};
@@ -28,7 +28,7 @@ pub use rules::{LintRule, RULES, rule};
 pub struct LintOutcome {
     /// What was found, in the order of the files.
     pub findings: Vec<Finding>,
-    /// The statements that run outside of a transaction: what they lock was not measured.
+    /// The migrations that were not measured, because they are long and have nothing but DDL.
     pub unmeasured: Vec<Location>,
     /// The migrations that are programs: their statements are not known.
     pub programs: usize,
@@ -103,8 +103,10 @@ impl LintOutcome {
     ) -> Result<(), Failure> {
         let examined = Examination::of(name.as_ref(), &file.sql, &file.directives);
         let migration = LintedMigration::new(compiled, file, &examined.statements, base);
-        let outside = examined.statements.iter().filter(|examined| examined.outside.is_some());
-        self.unmeasured.extend(outside.map(|examined| Location::new(name, examined.statement.line)));
+        let statements: Vec<_> = examined.statements.iter().map(|examined| examined.statement).collect();
+        if is_long_and_plain(&statements) {
+            self.unmeasured.push(Location::new(name, 1));
+        }
         let allowances = Allowances::read(name, &file.sql, &examined.statements)?;
         self.findings.extend(allowances.keep(migration.findings(name)));
         Ok(())
@@ -148,15 +150,16 @@ struct LintedMigration<'l> {
     title: String,
     transactional: bool,
     statements: &'l [ExaminedStatement<'l>],
-    /// The locks that are held when each statement that did anything has run, by its line.
-    held: BTreeMap<usize, BTreeMap<SmolStr, HeldLock>>,
+    /// The locks that are held when each statement that did anything has run, by its place.
+    held: BTreeMap<Position, BTreeMap<SmolStr, HeldLock>>,
     /// The names of the objects that were there before the first of the migrations.
     base: &'l Names,
 }
 
 /// What a rule found.
 struct LintMatch {
-    line: usize,
+    /// The statement.
+    at: Position,
     /// What happens, to what, and why.
     what: String,
     /// What to write instead.
@@ -172,17 +175,17 @@ impl<'l> LintedMigration<'l> {
     ) -> Self {
         let transactional = !file.directives.no_transaction;
         let held = Footprint::held(&compiled.footprints, transactional);
-        let held = compiled.footprints.iter().map(|footprint| footprint.line).zip(held).collect();
+        let held = compiled.footprints.iter().map(|footprint| footprint.at).zip(held).collect();
         Self { compiled, title: file.id().to_string(), transactional, statements, held, base }
     }
 
     fn findings(&self, file: &str) -> Vec<Finding> {
         let mut findings = Vec::new();
         for rule in RULES {
-            for LintMatch { line, what, instead } in (rule.find)(self) {
+            for LintMatch { at, what, instead } in (rule.find)(self) {
                 let mut finding =
                     Finding::new(rule.code, rule.severity, "migration", &self.title, Change::Different)
-                        .at(Location::new(file, line))
+                        .at(Location::new(file, at.line))
                         .remedy(Remedy::advice(instead));
                 finding.sides = Some(Sides::new(what, ""));
                 findings.push(finding);
@@ -217,11 +220,11 @@ impl<'l> LintedMigration<'l> {
         })
     }
 
-    /// The relations whose readers or writers wait while the statement of this line runs, with the lock that they wait for.
-    fn blocked_at(&self, line: usize) -> Vec<(&SmolStr, HeldLock)> {
+    /// The relations whose readers or writers wait while this statement runs, with the lock that they wait for.
+    fn blocked_at(&self, at: Position) -> Vec<(&SmolStr, HeldLock)> {
         let held = match self.transactional {
-            true => self.held.range(..=line).next_back().map(|(_, held)| held),
-            false => self.held.get(&line),
+            true => self.held.range(..=at).next_back().map(|(_, held)| held),
+            false => self.held.get(&at),
         };
         let locks = held.into_iter().flatten();
         let blocking =
@@ -229,9 +232,9 @@ impl<'l> LintedMigration<'l> {
         blocking.map(|(relation, lock)| (relation, *lock)).collect()
     }
 
-    /// The line of the statement that changes, renames or drops this object, as far as that is known: the first DDL that names
+    /// The statement that changes, renames or drops this object, as far as that is known: the first DDL that names
     /// it, else the first statement that nobody else can use its relation under, else the first of all.
-    fn line_of(&self, id: &ObjectId) -> usize {
+    fn statement_of(&self, id: &ObjectId) -> Position {
         let names = |examined: &&ExaminedStatement<'_>| {
             let mut words = examined.statement.words();
             words.next().is_some_and(|verb| matches!(verb.as_str(), "alter" | "drop"))
@@ -242,17 +245,9 @@ impl<'l> LintedMigration<'l> {
             footprint.locks.get(relation.as_str()) == Some(&LockMode::AccessExclusive)
                 || footprint.drops.contains(relation.as_str())
         };
-        let line = |examined: &ExaminedStatement<'_>| examined.statement.line;
-        let named = self.statements.iter().find(names).map(line);
-        let locked = || self.compiled.footprints.iter().find(alone).map(|footprint| footprint.line);
-        named.or_else(locked).or_else(|| self.statements.first().map(line)).unwrap_or(1)
+        let place = |examined: &ExaminedStatement<'_>| examined.statement.position();
+        let named = self.statements.iter().find(names).map(place);
+        let locked = || self.compiled.footprints.iter().find(alone).map(|footprint| footprint.at);
+        named.or_else(locked).or_else(|| self.statements.first().map(place)).unwrap_or_default()
     }
-}
-
-/// The names in a statement, as the server reads them.
-fn names_in(text: &str) -> impl Iterator<Item = String> {
-    words_of(text).map(|word| match word.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
-        Some(quoted) => quoted.replace("\"\"", "\""),
-        None => word.to_lowercase(),
-    })
 }

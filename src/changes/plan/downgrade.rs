@@ -10,7 +10,7 @@ use super::{Direction, LeftBehind, MigrationPlan, Script, Step, titles, touches}
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::{Directives, Left, Migration};
 use crate::model::diagnosis::MigrationState;
-use crate::model::{CompiledMigration, Lock};
+use crate::model::{CompiledMigration, Footprint, Lock};
 use crate::postgres::catalog::Attribute;
 use crate::postgres::sql::read_file;
 
@@ -101,6 +101,7 @@ fn step(lock: &Lock, index: usize, file: &Migration, path: &Path) -> Result<Step
     let compiled = &lock.migrations[index];
     let sql = read_file(path)?;
     let directives = Directives::read(path, &sql)?;
+    let measured = compiled.down.as_ref().and_then(|down| down.footprints(&sql));
     Ok(Step {
         index,
         version: compiled.version,
@@ -113,7 +114,7 @@ fn step(lock: &Lock, index: usize, file: &Migration, path: &Path) -> Result<Step
         transactional: !directives.no_transaction,
         record: false,
         held: BTreeMap::new(),
-        footprints: Vec::new(),
+        footprints: measured.map(<[Footprint]>::to_vec).unwrap_or_default(),
         directives,
         touches: touches(compiled),
     })

@@ -64,7 +64,7 @@ fn left_labels<'l>(leaves: impl Iterator<Item = &'l Left>, id: &ObjectId) -> Vec
 
 /// A list of literals without some of them.
 fn without_labels(list: &str, labels: &[String]) -> String {
-    let statement = Statement { text: list, line: 1, offset: 0 };
+    let statement = Statement { text: list, line: 1, column: 1, offset: 0 };
     let parts = statement.placed_parts();
     let found = parts.filter_map(|(place, part)| matches!(part, Part::Literal(_)).then(|| &list[place]));
     let kept: Vec<&str> = found.filter(|found| !labels.iter().any(|label| label == found)).collect();

@@ -67,6 +67,7 @@ pub(super) fn lock_of(samples: &[SampleMigration]) -> (Lock, Vec<Migration>) {
         file: None,
         contract: file.directives.contract,
         footprints: Vec::new(),
+        down: None,
         effects: sample.effects.clone(),
     });
     let head = Head {

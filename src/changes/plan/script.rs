@@ -22,6 +22,8 @@ pub struct PlannedStatement {
     pub text: String,
     /// The line of its first token, from 1.
     pub line: usize,
+    /// The column that it begins in, in characters from 1.
+    pub column: usize,
     /// Where it starts in the script, in bytes.
     pub offset: usize,
     /// Its first line, shortened.
@@ -40,6 +42,7 @@ impl PlannedStatement {
         Self {
             text: statement.text.to_owned(),
             line: statement.line,
+            column: statement.column,
             offset: statement.offset,
             summary: statement.summary(),
             outside,
@@ -61,7 +64,7 @@ impl PlannedStatement {
 
     /// The statement itself.
     pub(crate) fn as_statement(&self) -> Statement<'_> {
-        Statement { text: &self.text, line: self.line, offset: self.offset }
+        Statement { text: &self.text, line: self.line, column: self.column, offset: self.offset }
     }
 }
 

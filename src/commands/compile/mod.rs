@@ -7,6 +7,7 @@ use anyhow::Result;
 use report::{CompileReport, Compiled};
 
 use crate::error::Exit;
+use crate::migrations::Migration;
 use crate::model::{self, Lock, Sources};
 use crate::project::Settings;
 use crate::workflow::deliver::deliver;
@@ -22,9 +23,11 @@ pub(super) async fn run(settings: &Settings, args: &CompileArgs) -> Result<Exit>
     let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool_source())?;
     let outcome = if args.check {
         let lock = Lock::load(&project.lock_path)?;
-        Compiled::Checked {
-            stale: project_model::stale(settings, lock.as_ref().map(|lock| &lock.head), &sources),
+        let mut stale = project_model::stale(settings, lock.as_ref().map(|lock| &lock.head), &sources);
+        if stale.is_empty() {
+            stale = down_scripts(settings, lock.as_ref(), &sources);
         }
+        Compiled::Checked { stale }
     } else {
         let states = if args.no_cache { None } else { project_model::states_directory() };
         let model::Compilation { lock, replayed } =
@@ -43,6 +46,17 @@ pub(super) async fn run(settings: &Settings, args: &CompileArgs) -> Result<Exit>
     let report = CompileReport { run: settings.run.clone(), exit, file, outcome };
     deliver(&settings.output, &report)?;
     Ok(exit)
+}
+
+/// The down scripts that were changed since: what they do is kept in the lock file, too. Nothing else needs that to be
+/// up to date.
+fn down_scripts(settings: &Settings, lock: Option<&Lock>, sources: &Sources) -> Vec<String> {
+    let changed = lock.map(|lock| lock.changed_down_scripts(&sources.migrations)).unwrap_or_default();
+    let file = settings.project.display(&settings.project.lock_path);
+    let reason = |migration: &Migration| {
+        format!("{file} is stale: the down script of {} was changed, added or removed", migration.id())
+    };
+    changed.into_iter().map(reason).collect()
 }
 
 fn report_of(lock: &Lock, replayed: usize, notes: Vec<String>) -> Compiled {

@@ -25,7 +25,7 @@ pub(super) struct LintReport {
     pub(super) summary: Summary,
     /// The findings, in the order of the files.
     pub(super) findings: Vec<Finding>,
-    /// The statements that run outside of a transaction.
+    /// The migrations that are too long to be measured.
     pub(super) unmeasured: Vec<Location>,
     /// The migrations that are programs.
     pub(super) programs: usize,
@@ -65,8 +65,9 @@ impl LintReport {
         if !self.unmeasured.is_empty() {
             let places: Vec<String> = self.unmeasured.iter().map(ToString::to_string).collect();
             notes.push(format!(
-                "not measured: {} outside of a transaction: {}",
-                plural(self.unmeasured.len(), "statement"),
+                "not measured: {} of DDL alone, which {} too long: {}",
+                plural(self.unmeasured.len(), "migration"),
+                if self.unmeasured.len() == 1 { "is" } else { "are" },
                 places.join(", ")
             ));
         }

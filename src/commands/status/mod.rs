@@ -160,6 +160,7 @@ fn history(
             file: None,
             contract: migration.directives.contract,
             footprints: Vec::new(),
+            down: None,
             effects: Vec::new(),
         })
         .collect();

@@ -16,7 +16,7 @@ use smol_str::SmolStr;
 
 use crate::migrations::tools::ToolRevision;
 use crate::migrations::{Directives, Migration, MigrationId};
-use crate::model::Footprint;
+use crate::model::{Footprint, Input};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 
 pub use head::{CompiledSettings, DeclaredBy, Head};
@@ -61,8 +61,42 @@ pub struct CompiledMigration {
     pub contract: bool,
     /// What its statements do to relations that were there before it, where that was measured.
     pub footprints: Vec<Footprint>,
+    /// Its down script, where it has one of its own.
+    pub down: Option<CompiledDown>,
     /// Renames first, by level (see [`Effect::Renamed`]), then the others by name.
     pub effects: Vec<Effect>,
+}
+
+/// A down script. It was run right after its migration, in a transaction that was rolled back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompiledDown {
+    /// The SHA-256 of its text, see [`crate::model::Input`]: of another text nothing is known.
+    pub sha256: String,
+    /// What came of it.
+    pub outcome: DownOutcome,
+}
+
+impl CompiledDown {
+    /// What the statements of this text do; `None` where that is another one, or was not measured.
+    pub fn footprints(&self, sql: &str) -> Option<&[Footprint]> {
+        match &self.outcome {
+            DownOutcome::Measured(footprints) if Input::new("", sql).sha256 == self.sha256 => {
+                Some(footprints)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What came of running a down script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DownOutcome {
+    /// What its statements do to the relations that are there after the migration.
+    Measured(Vec<Footprint>),
+    /// It cannot be run: the line and why.
+    Refused(String),
+    /// It cannot be rolled back, or is too long: it was not run.
+    Unmeasured,
 }
 
 impl CompiledMigration {

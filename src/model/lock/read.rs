@@ -15,7 +15,9 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use smol_str::SmolStr;
 
-use super::{CompiledMigration, CompiledSettings, DeclaredBy, Effect, FORMAT, Head, Lock, footprints};
+use super::{
+    CompiledMigration, CompiledSettings, DeclaredBy, DownOutcome, Effect, FORMAT, Head, Lock, footprints,
+};
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::{MigrationTool, ToolRevision};
 use crate::model::Input;
@@ -149,6 +151,7 @@ pub fn effects_from_text(text: &str) -> Result<Vec<Effect>, String> {
         file: None,
         contract: false,
         footprints: Vec::new(),
+        down: None,
         effects: Vec::new(),
     };
     let mut reader = Reader { migrations: vec![of], ..Reader::default() };
@@ -244,6 +247,7 @@ impl Reader {
                     file,
                     contract,
                     footprints: Vec::new(),
+                    down: None,
                     effects: Vec::new(),
                 });
                 Ok(())
@@ -252,12 +256,25 @@ impl Reader {
                 let footprint = footprints::read(line)?;
                 let migration =
                     self.migrations.last_mut().ok_or("expected a migration before its statements")?;
-                migration.footprints.push(footprint);
+                match migration.down.as_mut().map(|down| &mut down.outcome) {
+                    None => migration.footprints.push(footprint),
+                    Some(DownOutcome::Measured(footprints)) => footprints.push(footprint),
+                    Some(_) => {
+                        return Err("expected no statements of a down script that was not run".to_owned());
+                    }
+                }
+                Ok(())
+            }
+            footprints::DOWN => {
+                let down = footprints::read_down(line)?;
+                let migration =
+                    self.migrations.last_mut().ok_or("expected a migration before its down script")?;
+                migration.down = Some(down);
                 Ok(())
             }
             "end" => self.end(line),
             _ if !self.migrations.is_empty() => Err(format!(
-                "expected statement, created, changed, renamed, dropped, migration or end, found `{key}`"
+                "expected statement, down, created, changed, renamed, dropped, migration or end, found `{key}`"
             )),
             "input" => {
                 let input: InputLine = parse(line)?;

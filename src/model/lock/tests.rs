@@ -8,6 +8,7 @@ use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Attributes, Unmodeled};
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::lock_mode::LockMode;
+use crate::postgres::sql::Position;
 use std::path::Path;
 
 fn object(id: ObjectId, attributes: &[(Attribute, &str)]) -> Arc<Object> {
@@ -67,6 +68,7 @@ fn sample() -> Lock {
                 file: None,
                 contract: false,
                 footprints: Vec::new(),
+                down: None,
                 effects: vec![
                     Effect::Created(object(table("people"), &[])),
                     Effect::Created(object(
@@ -86,6 +88,7 @@ fn sample() -> Lock {
                 file: None,
                 contract: false,
                 footprints: Vec::new(),
+                down: None,
                 effects: vec![
                     Effect::Renamed { from: table("people").into(), to: table("users").into() },
                     Effect::Dropped(column("users", "gone").into()),
@@ -102,11 +105,12 @@ fn sample() -> Lock {
                 file: None,
                 contract: true,
                 footprints: vec![Footprint {
-                    line: 3,
+                    at: Position { line: 3, column: 1 },
                     locks: [("public.users".into(), LockMode::AccessExclusive)].into(),
                     scans: ["public.users".into()].into(),
                     ..Footprint::default()
                 }],
+                down: None,
                 effects: vec![Effect::Changed { after: hash, attributes: vec![Attribute::Nullable] }],
             },
         ],
@@ -149,7 +153,7 @@ fn the_text_is_one_object_a_line() {
     assert_eq!(lines[5], r#"{"column":"public.users.id","type":"bigint","nullable":"false"}"#);
     let tail = [
         r#"{"migration":"20260102030405","name":"optional","contract":true}"#,
-        r#"{"statement":3,"locks":{"public.users":"ACCESS EXCLUSIVE"},"scans":["public.users"]}"#,
+        r#"{"statement":"3:1","locks":{"public.users":"ACCESS EXCLUSIVE"},"scans":["public.users"]}"#,
         r#"{"changed":{"column":"public.users.password_hash","type":"text"},"attributes":["nullable"]}"#,
         r#"{"end":{"objects":4,"migrations":3,"lines":22}}"#,
     ];
@@ -392,6 +396,7 @@ fn migrations_that_the_project_lacks_take_their_place_by_version() {
         file: None,
         contract: false,
         footprints: Vec::new(),
+        down: None,
         effects,
     };
     let others = [

@@ -104,6 +104,7 @@ fn put_migration(text: &mut String, migration: &CompiledMigration) {
     }
     let _ = writeln!(text, r#","contract":{}}}"#, migration.contract);
     migration.footprints.iter().for_each(|footprint| footprints::write(text, footprint));
+    migration.down.iter().for_each(|down| footprints::write_down(text, down));
     put_effects(text, &migration.effects);
 }
 

@@ -4,6 +4,7 @@
 //! session and a transaction of its own, except those that cannot run in one. Where that is refused, the statements run
 //! one by one all the same: the migrations that come after it are to be judged in the same run.
 
+mod down;
 mod effects;
 mod recorder;
 mod reload;
@@ -19,7 +20,7 @@ use anyhow::Result;
 use super::default_privileges::DefaultPrivileges;
 use super::footprint::{Footprint, FootprintWatch, is_relation};
 use super::inputs::Input;
-use super::lock::{CompiledMigration, CompiledSettings, DeclaredBy, Head};
+use super::lock::{CompiledDown, CompiledMigration, CompiledSettings, DeclaredBy, Head};
 use super::progress::CompileProgress;
 use super::recognise::{Class, classify};
 use super::runner::{MOST_ROLES, Runner};
@@ -34,6 +35,7 @@ use crate::postgres::sql::Statement;
 use recorder::{Steps, record_all};
 use saved::SavedStates;
 
+pub(super) use down::DownScript;
 pub(super) use steps::replay_with_tool;
 pub use steps::{Running, StepOutcome, ToolSteps};
 pub use trial::TrialDatabase;
@@ -91,13 +93,20 @@ pub(super) struct MigrationScript<'f> {
     pub(super) path: &'f str,
     pub(super) migration: &'f Migration,
     pub(super) examined: Examination<'f>,
+    /// The script that reverts it.
+    pub(super) down: Option<DownScript>,
 }
 
 impl<'f> MigrationScript<'f> {
     /// Examines a migration.
     pub(super) fn new(path: &'f str, migration: &'f Migration) -> Self {
         let examined = Examination::of(path.as_ref(), &migration.sql, &migration.directives);
-        Self { path, migration, examined }
+        Self { path, migration, examined, down: None }
+    }
+
+    /// With the script that reverts it. `shown` is how messages name a file.
+    pub(super) fn with_down(self, shown: impl FnOnce(&Path) -> String) -> Self {
+        Self { down: DownScript::of(self.migration, shown), ..self }
     }
 }
 
@@ -115,8 +124,9 @@ pub(super) async fn replay(
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Replayed> {
     let steps = scripts.iter().map(|script| {
-        let MigrationScript { path, migration, .. } = script;
-        format!("{:?} {:?}", Input::new(*path, &migration.sql), migration.revision)
+        let MigrationScript { path, migration, down, .. } = script;
+        let down = down.as_ref().map(DownScript::sha256);
+        format!("{:?} {:?} {down:?}", Input::new(*path, &migration.sql), migration.revision)
     });
     let states = keeping.states(runner, options, "", steps, false);
     let history = keeping.settings.tool.map(|tool| tool.history().create);
@@ -169,6 +179,18 @@ impl Steps for Scripts<'_, '_> {
         Ok(Some(watched.footprints))
     }
 
+    async fn measure_down(
+        &mut self,
+        runner: &mut Runner<'_>,
+        index: usize,
+        after: &CatalogReading,
+    ) -> Result<Option<CompiledDown>> {
+        match &self.scripts[index].down {
+            Some(down) => down.measure(runner, after).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     fn migration(&self, index: usize) -> CompiledMigration {
         let migration = self.scripts[index].migration;
         CompiledMigration {
@@ -180,6 +202,7 @@ impl Steps for Scripts<'_, '_> {
             file: None,
             contract: migration.directives.contract,
             footprints: Vec::new(),
+            down: None,
             effects: Vec::new(),
         }
     }
@@ -201,8 +224,8 @@ impl<'r> Watched<'r> {
         self.before.catalog.objects.iter().any(|object| is_relation(object.id.kind))
     }
 
-    /// A transaction is committed.
-    fn committed(&mut self, watch: Option<FootprintWatch>) {
+    /// A transaction has ended well.
+    fn ended(&mut self, watch: Option<FootprintWatch>) {
         self.footprints.extend(watch.into_iter().flat_map(|watch| watch.footprints(self.before)));
     }
 }
@@ -215,7 +238,7 @@ async fn run(
     watched: &mut Watched<'_>,
     refuse: impl FnOnce(Failure),
 ) -> Result<()> {
-    let MigrationScript { path, migration, examined } = script;
+    let MigrationScript { path, migration, examined, .. } = script;
     let statements: Vec<_> = examined.statements.iter().map(|examined| examined.statement).collect();
     statements.iter().try_for_each(|statement| refuse_cluster(path, statement))?;
     // How it would run is told already, or makes no difference.
@@ -225,7 +248,9 @@ async fn run(
     if migration.directives.no_transaction {
         return each_alone(runner, path, &examined.statements, watched).await;
     }
-    let Some((index, error)) = transaction(runner, path, &statements, watched).await? else { return Ok(()) };
+    let Some((index, error)) = transaction(runner, path, &statements, watched, Ending::Commit).await? else {
+        return Ok(());
+    };
     let failure = error.in_statement(path, &statements[index]);
     let Some(advice) = border_advice(&error.code, error.is_in_code()) else {
         return Err(failure.code(ErrorCode::MIGRATIONS_INVALID).into());
@@ -246,10 +271,10 @@ fn refuse_cluster(path: &str, statement: &Statement<'_>) -> Result<(), Failure> 
 /// The number of statements from which on a migration is long.
 const LONG: usize = 2_000;
 
-/// Whether a migration is long and has nothing but DDL that means the same outside of a transaction. In one
+/// Whether a migration is long, so that its statements are not measured, and has nothing but DDL that means the same outside of a transaction. In one
 /// transaction every statement that takes more than a few locks costs the server a walk over all that are held
 /// (`LockReassignCurrentOwner`): quadratic time.
-fn is_long_and_plain(statements: &[Statement<'_>]) -> bool {
+pub fn is_long_and_plain(statements: &[Statement<'_>]) -> bool {
     statements.len() >= LONG
         && statements.iter().all(|statement| match classify(statement) {
             Class::SetValue | Class::Role | Class::Setting => true,
@@ -264,6 +289,13 @@ fn is_long_and_plain(statements: &[Statement<'_>]) -> bool {
         })
 }
 
+/// How a transaction ends that nothing has refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Commit,
+    Rollback,
+}
+
 /// Runs a script as one transaction, in a session that is as [`Runner::reset`] leaves it. Returns the error of the statement that the server refuses, with the statement's
 /// index; `None` when the transaction is committed.
 async fn transaction(
@@ -271,11 +303,14 @@ async fn transaction(
     path: &str,
     statements: &[Statement<'_>],
     watched: &mut Watched<'_>,
+    ending: Ending,
 ) -> Result<Option<(usize, StatementError)>> {
     let assumed = runner.assumed.clone();
     let mut roles = 0;
     loop {
-        let Some((index, error)) = attempt(runner, path, statements, watched).await? else { return Ok(None) };
+        let Some((index, error)) = attempt(runner, path, statements, watched, ending).await? else {
+            return Ok(None);
+        };
         // The stand-ins of the transaction are gone with it.
         runner.assumed = assumed.clone();
         // It starts again at the first statement: a savepoint before every statement would cost the server
@@ -293,6 +328,7 @@ async fn attempt(
     path: &str,
     statements: &[Statement<'_>],
     watched: &mut Watched<'_>,
+    ending: Ending,
 ) -> Result<Option<(usize, StatementError)>> {
     let mut watch = runner.begin(watched.anything()).await?;
     for (index, statement) in statements.iter().enumerate() {
@@ -304,9 +340,15 @@ async fn attempt(
         }
     }
     let last = statements.len().saturating_sub(1);
-    let refused = runner.commit().await?.refusal();
+    let refused = match ending {
+        Ending::Commit => runner.commit().await?.refusal(),
+        Ending::Rollback => {
+            runner.reset().await?;
+            None
+        }
+    };
     if refused.is_none() {
-        watched.committed(watch);
+        watched.ended(watch);
     }
     Ok(refused.map(|error| (last, error)))
 }
@@ -321,9 +363,15 @@ async fn each_alone(
     for ExaminedStatement { statement, outside, .. } in statements {
         let alone = std::slice::from_ref(statement);
         runner.reset().await?;
-        if outside.is_some() {
+        if outside.is_some() && watched.anything() {
+            let (refused, footprints) = runner.run_outside(path, statement, watched.before).await?;
+            watched.footprints.extend(footprints);
+            if let Some(error) = refused {
+                return Err(error.in_statement(path, statement).code(ErrorCode::MIGRATIONS_INVALID).into());
+            }
+        } else if outside.is_some() {
             one_by_one(runner, path, alone).await?;
-        } else if let Some((_, error)) = transaction(runner, path, alone, watched).await? {
+        } else if let Some((_, error)) = transaction(runner, path, alone, watched, Ending::Commit).await? {
             return Err(error.in_statement(path, statement).code(ErrorCode::MIGRATIONS_INVALID).into());
         }
     }

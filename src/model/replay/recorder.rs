@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::super::footprint::Footprint;
-use super::super::lock::{CompiledMigration, Effect, Lock};
+use super::super::lock::{CompiledDown, CompiledMigration, Effect, Lock};
 use super::super::progress::CompileProgress;
 use super::super::runner::Runner;
 use super::Replayed;
@@ -41,6 +41,7 @@ struct Recorder<'s> {
 #[derive(Clone)]
 struct Recorded {
     footprints: Vec<Footprint>,
+    down: Option<CompiledDown>,
     effects: Vec<Effect>,
 }
 
@@ -60,6 +61,13 @@ pub(super) trait Steps {
         index: usize,
         before: &CatalogReading,
     ) -> Result<Option<Vec<Footprint>>>;
+    /// Runs its down script, where it has one, and takes back what that did. The database is as `after` the migration.
+    async fn measure_down(
+        &mut self,
+        runner: &mut Runner<'_>,
+        index: usize,
+        after: &CatalogReading,
+    ) -> Result<Option<CompiledDown>>;
     /// One of them without its effects.
     fn migration(&self, index: usize) -> CompiledMigration;
 }
@@ -140,7 +148,8 @@ impl<'s> Recorder<'s> {
             if !are_apart(&effects, later) {
                 return Ok(false);
             }
-            self.recorded[index] = Some(Recorded { footprints, effects });
+            let down = steps.measure_down(runner, index, &after).await?;
+            self.recorded[index] = Some(Recorded { footprints, down, effects });
             self.replayed += 1;
             self.before = after;
         }
@@ -159,8 +168,9 @@ impl<'s> Recorder<'s> {
     fn migrations(&self, steps: &impl Steps) -> Vec<CompiledMigration> {
         let recorded =
             self.recorded.iter().enumerate().filter_map(|(index, recorded)| Some((index, recorded.clone()?)));
-        let migration = |(index, Recorded { footprints, effects })| CompiledMigration {
+        let migration = |(index, Recorded { footprints, down, effects })| CompiledMigration {
             footprints,
+            down,
             effects,
             ..steps.migration(index)
         };
@@ -206,8 +216,8 @@ impl<'s> Recorder<'s> {
                 share(&saved, &mut reading.catalog);
                 self.initial = lock.initial;
                 for (step, migration) in steps.into_iter().zip(lock.migrations) {
-                    let CompiledMigration { footprints, effects, .. } = migration;
-                    self.recorded[step] = Some(Recorded { footprints, effects });
+                    let CompiledMigration { footprints, down, effects, .. } = migration;
+                    self.recorded[step] = Some(Recorded { footprints, down, effects });
                 }
                 (self.before, self.reload) = (reading, reload);
                 return Ok(true);

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::super::footprint::Footprint;
 use super::super::inputs::{Input, SchemaFile};
-use super::super::lock::{CompiledMigration, Effect};
+use super::super::lock::{CompiledDown, CompiledMigration, Effect};
 use super::super::progress::CompileProgress;
 use super::super::runner::{MOST_ROLES, Runner};
 use super::recorder::{Steps, record_all};
@@ -191,6 +191,16 @@ impl Steps for Revisions<'_> {
         Ok(Some(Vec::new()))
     }
 
+    /// The tool reverts its revisions itself.
+    async fn measure_down(
+        &mut self,
+        _: &mut Runner<'_>,
+        _: usize,
+        _: &CatalogReading,
+    ) -> Result<Option<CompiledDown>> {
+        Ok(None)
+    }
+
     fn migration(&self, index: usize) -> CompiledMigration {
         let revision = &self.revisions[index];
         CompiledMigration {
@@ -202,6 +212,7 @@ impl Steps for Revisions<'_> {
             file: revision.file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             contract: false,
             footprints: Vec::new(),
+            down: None,
             effects: Vec::new(),
         }
     }

@@ -19,11 +19,12 @@ pub use file::{LARGEST_FILE, read_file, read_file_in};
 pub use meaning::{MEANING, portable, reset_meaning, set_meaning};
 pub use printing::prints_alike;
 pub use quote::{
-    ChosenHistory, QualifiedTable, identifier, literal, qualified, schemas_of_path, split_qualified, words_of,
+    ChosenHistory, QualifiedTable, identifier, literal, names_in, qualified, schemas_of_path,
+    split_qualified, words_of,
 };
 pub use setting::{Assignment, newer_setting};
 pub use split::{
-    Comment, LONGEST_NAME, Part, SplitError, SplitErrorKind, Statement, comments, split, split_all,
+    Comment, LONGEST_NAME, Part, Position, SplitError, SplitErrorKind, Statement, comments, split, split_all,
     without_bom,
 };
 pub use unified::unified;

@@ -306,6 +306,14 @@ pub fn words_of(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The names in an SQL text as the server reads them: unquoted ones in lower case. Keywords are among them.
+pub fn names_in(text: &str) -> impl Iterator<Item = String> {
+    words_of(text).map(|word| match word.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => word.to_lowercase(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

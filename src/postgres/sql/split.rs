@@ -15,8 +15,33 @@ pub struct Statement<'s> {
     pub text: &'s str,
     /// The line that its first token is on, from 1.
     pub line: usize,
+    /// The column of that line in which its first token begins, in characters from 1.
+    pub column: usize,
     /// Where the text starts in the script, in bytes.
     pub offset: usize,
+}
+
+/// Where a statement begins in its file. A statement is known by it: a line may have several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, in characters from 1.
+    pub column: usize,
+}
+
+impl Position {
+    /// Reads what [`fmt::Display`] writes: `12:1`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (line, column) = text.split_once(':')?;
+        Some(Self { line: line.parse().ok()?, column: column.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
 }
 
 /// Why a script cannot be split.
@@ -129,6 +154,11 @@ impl<'s> Statement<'s> {
         creates_routine(&self.words().take(4).collect::<Vec<_>>())
     }
 
+    /// Where it begins in the script.
+    pub fn position(&self) -> Position {
+        Position { line: self.line, column: self.column }
+    }
+
     /// The line of the script that a character of the statement is on; `position` is PostgreSQL's, which counts
     /// characters from 1 (manual, "Error and Notice Message Fields").
     pub fn line_of(&self, position: usize) -> usize {
@@ -182,6 +212,7 @@ struct Open {
     start: usize,
     end: usize,
     line: usize,
+    column: usize,
     parentheses: usize,
     /// How many `BEGIN ATOMIC` and `CASE` are open.
     blocks: usize,
@@ -253,6 +284,7 @@ impl Splitter<'_> {
             start,
             end,
             line,
+            column: self.lines.column(),
             parentheses: 0,
             blocks: 0,
             head: Vec::new(),
@@ -270,8 +302,8 @@ impl Splitter<'_> {
 
     /// Ends the open statement. Returns whether rows follow it.
     fn finish(&mut self) -> bool {
-        let Some(Open { start, end, line, .. }) = self.open.take() else { return false };
-        let statement = Statement { text: &self.script[start..end], line, offset: start };
+        let Some(Open { start, end, line, column, .. }) = self.open.take() else { return false };
+        let statement = Statement { text: &self.script[start..end], line, column, offset: start };
         if statement.starts_with(&["copy"]) {
             let words: Vec<_> = statement.words().collect();
             if words.windows(2).any(|pair| pair == ["from", "stdin"]) {
@@ -330,23 +362,38 @@ fn unterminated(kind: TokenKind) -> Option<&'static str> {
     }
 }
 
-/// Counts lines going forward, so that a script is walked once.
+/// Counts lines and columns going forward, so that a script is walked once.
 struct Lines<'s> {
     script: &'s str,
     counted: usize,
     line: usize,
+    /// How many characters of the line were counted.
+    characters: usize,
 }
 
 impl<'s> Lines<'s> {
     fn new(script: &'s str) -> Self {
-        Self { script, counted: 0, line: 1 }
+        // A byte order mark is no character of the first line.
+        let counted = script.len() - without_bom(script).len();
+        Self { script, counted, line: 1, characters: 0 }
     }
 
     fn at(&mut self, offset: usize) -> usize {
-        let between = &self.script.as_bytes()[self.counted..offset];
-        self.line += between.iter().filter(|byte| **byte == b'\n').count();
-        self.counted = offset;
+        for byte in &self.script.as_bytes()[self.counted.min(offset)..offset] {
+            match byte {
+                b'\n' => (self.line, self.characters) = (self.line + 1, 0),
+                // The bytes of a character after its first.
+                0x80..=0xbf => {}
+                _ => self.characters += 1,
+            }
+        }
+        self.counted = self.counted.max(offset);
         self.line
+    }
+
+    /// The column of the place that [`Self::at`] was last asked for, from 1.
+    fn column(&self) -> usize {
+        self.characters + 1
     }
 }
 

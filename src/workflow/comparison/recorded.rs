@@ -32,6 +32,7 @@ pub(super) fn recorded_state(
                     file: None,
                     contract: false,
                     footprints: Vec::new(),
+                    down: None,
                     effects,
                 }),
                 Err(why) => notes.push(format!(

@@ -26,6 +26,8 @@ pub(crate) struct StatementPlace {
     pub(crate) file: String,
     /// The line that it begins on.
     pub(crate) line: usize,
+    /// The column that it begins in.
+    pub(crate) column: usize,
     /// Its first line, shortened.
     pub(crate) sql: String,
 }
@@ -78,11 +80,12 @@ impl FootprintReport {
     ) -> Vec<Self> {
         let held = Footprint::held(footprints, transactional);
         let report = |(footprint, held): (&Footprint, _)| {
-            let statement = statements.iter().find(|statement| statement.line == footprint.line)?;
+            let statement = statements.iter().find(|statement| statement.position() == footprint.at)?;
             let place = StatementPlace {
                 migration: migration.to_owned(),
                 file: file.to_owned(),
-                line: footprint.line,
+                line: footprint.at.line,
+                column: footprint.at.column,
                 sql: statement.summary(),
             };
             Some(Self { statement: place, footprint: MeasuredFootprint::of(footprint, held, statement) })
@@ -97,11 +100,11 @@ impl MeasuredFootprint {
         held: impl IntoIterator<Item = (SmolStr, HeldLock)>,
         statement: &Statement<'_>,
     ) -> Self {
-        let Footprint { line: _, locks: _, scans, rewrites, builds, drops } = footprint.clone();
+        let Footprint { at: _, locks: _, scans, rewrites, builds, drops } = footprint.clone();
         let lock = |(relation, lock): (SmolStr, HeldLock)| MeasuredLock {
             relation,
             mode: lock.mode.pg_locks_name(),
-            held_from_line: lock.since,
+            held_from_line: lock.since.line,
         };
         let reason = reason(statement);
         let rewrite = |relation| MeasuredRewrite { relation, reason };

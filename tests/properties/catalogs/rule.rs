@@ -154,6 +154,7 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
             file: None,
             contract: false,
             footprints: Vec::new(),
+            down: None,
             effects,
         }
     };

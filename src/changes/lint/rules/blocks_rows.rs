@@ -17,12 +17,12 @@ pub(super) const RULE: LintRule = LintRule {
 fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     let mut found = Vec::new();
     for examined in migration.statements.iter().filter(|examined| changes_rows(examined.statement.text)) {
-        let line = examined.statement.line;
-        let mut blocked = migration.blocked_at(line);
-        blocked.retain(|(_, lock)| lock.since < line);
-        if let Some(waiting) = waiting::waiting(&blocked, line) {
+        let at = examined.statement.position();
+        let mut blocked = migration.blocked_at(at);
+        blocked.retain(|(_, lock)| lock.since < at);
+        if let Some(waiting) = waiting::waiting(&blocked, at) {
             found.push(LintMatch {
-                line,
+                at,
                 what: format!("{waiting} while rows are changed"),
                 instead: "change the rows in a migration of their own, or in batches (trueup verify --fix)"
                     .to_owned(),

@@ -30,10 +30,12 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
         instead,
     );
     // What builds an index or writes a table anew reads it, too.
-    let heavier = |line: usize| {
-        let of_line = migration.compiled.footprints.iter().filter(|footprint| footprint.line == line);
-        of_line.into_iter().any(|footprint| !footprint.builds.is_empty() || !footprint.rewrites.is_empty())
+    let heavier = |at| {
+        let of_statement = migration.compiled.footprints.iter().filter(|footprint| footprint.at == at);
+        of_statement
+            .into_iter()
+            .any(|footprint| !footprint.builds.is_empty() || !footprint.rewrites.is_empty())
     };
-    found.retain(|found| !heavier(found.line));
+    found.retain(|found| !heavier(found.at));
     found
 }

@@ -20,7 +20,7 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     }
     let dropped = migration.dropped().filter(|id| is_used_by_code(id.kind));
     let found = dropped.map(|id| LintMatch {
-        line: migration.line_of(id),
+        at: migration.statement_of(id),
         what: format!("code that uses {} {id} fails from then on", id.kind.spoken()),
         instead: "mark it -- trueup: contract, and apply it when no old code runs any more".to_owned(),
     });

@@ -24,7 +24,7 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
         let Effect::Renamed { from, to } = effect else { continue };
         if is_used_by_code(from.kind) && migration.had(from) {
             found.push(LintMatch {
-                line: migration.line_of(from),
+                at: migration.statement_of(from),
                 what: format!("code that knows {} {from} fails: it is {to} from then on", from.kind.spoken()),
                 instead: "add the new one beside it, and drop the old one later, in a contract migration"
                     .to_owned(),

@@ -30,7 +30,7 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
         let id = &after.id;
         if id.kind == Kind::Column && migration.was_there(&id.relation_path()) && is_required(after) {
             found.push(LintMatch {
-                line: migration.line_of(id),
+                at: migration.statement_of(id),
                 what: format!("INSERT of code that does not know {id} fails from then on: it is required and has no default"),
                 instead: "give it a default, or SET NOT NULL later, in a contract migration".to_owned(),
             });

@@ -19,7 +19,7 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     let has_values = |kind| matches!(kind, Kind::Table | Kind::Column | Kind::MaterializedView);
     let dropped = migration.dropped().filter(|id| has_values(id.kind));
     let found = dropped.map(|id| LintMatch {
-        line: migration.line_of(id),
+        at: migration.statement_of(id),
         what: format!("{} {id} is dropped with all its values", id.kind.spoken()),
         instead: "keep it until nobody needs its values, or allow it with the reason".to_owned(),
     });

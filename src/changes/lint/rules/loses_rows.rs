@@ -17,7 +17,7 @@ pub(super) const RULE: LintRule = LintRule {
 fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     let mut found = Vec::new();
     for examined in migration.statements {
-        let (text, line) = (examined.statement.text, examined.statement.line);
+        let (text, at) = (examined.statement.text, examined.statement.position());
         let verb = waiting::verb(text);
         let what = match verb.as_str() {
             "truncate" => "all rows are removed",
@@ -25,11 +25,11 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
             "update" if !waiting::has_word(text, "where") => "all rows are changed",
             _ => continue,
         };
-        let footprints = migration.compiled.footprints.iter().filter(|footprint| footprint.line == line);
+        let footprints = migration.compiled.footprints.iter().filter(|footprint| footprint.at == at);
         let locked = footprints.flat_map(|footprint| footprint.locks.keys());
         if let Some(table) = locked.into_iter().find(|relation| migration.was_there(relation)) {
             found.push(LintMatch {
-                line,
+                at,
                 what: format!("{what}: {table}"),
                 instead: "say which rows are meant (WHERE), or allow it with the reason".to_owned(),
             });

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::{LintMatch, LintedMigration};
 use crate::model::{Footprint, HeldLock};
-use crate::postgres::sql::words_of;
+use crate::postgres::sql::{Position, words_of};
 use crate::text::plural;
 
 /// The statements that work on all rows of a relation while somebody waits. `of` chooses the relations, `work` says what is
@@ -19,26 +19,26 @@ pub(super) fn find(
 ) -> Vec<LintMatch> {
     let found = |footprint: &Footprint| {
         let on = of(footprint).iter().find(|relation| migration.was_there(relation))?;
-        let blocked = migration.blocked_at(footprint.line);
-        let waiting = waiting(&blocked, footprint.line)?;
+        let blocked = migration.blocked_at(footprint.at);
+        let waiting = waiting(&blocked, footprint.at)?;
         let statement =
-            migration.statements.iter().find(|examined| examined.statement.line == footprint.line)?;
+            migration.statements.iter().find(|examined| examined.statement.position() == footprint.at)?;
         let text = statement.statement.text;
         // Nobody waits for a statement that takes no such lock itself, where it does not come after one that does.
-        let of_others = blocked.iter().all(|(_, lock)| lock.since < footprint.line);
+        let of_others = blocked.iter().all(|(_, lock)| lock.since < footprint.at);
         let instead = match of_others && (has_word(text, "validate") || !changes_relation(text)) {
             true => "put it into a migration of its own: the locks of a transaction are held until its end",
             false => instead(text),
         };
         let instead = instead.to_owned();
         let on = if blocked.len() == 1 && blocked[0].0 == on { "it" } else { on.as_str() };
-        Some(LintMatch { line: footprint.line, what: format!("{waiting} while {}", work(on)), instead })
+        Some(LintMatch { at: footprint.at, what: format!("{waiting} while {}", work(on)), instead })
     };
     migration.compiled.footprints.iter().filter_map(found).collect()
 }
 
 /// Who waits for these locks: `readers and writers of public.users wait`. `None` where nobody does.
-pub(super) fn waiting(blocked: &[(&SmolStr, HeldLock)], line: usize) -> Option<String> {
+pub(super) fn waiting(blocked: &[(&SmolStr, HeldLock)], at: Position) -> Option<String> {
     const NAMED: usize = 3;
     let strongest = blocked.iter().map(|(_, lock)| lock.mode).max()?;
     let who = if strongest.blocks_readers() { "readers and writers" } else { "writers" };
@@ -47,8 +47,8 @@ pub(super) fn waiting(blocked: &[(&SmolStr, HeldLock)], line: usize) -> Option<S
     if same.len() > NAMED {
         names.push(plural(same.len() - NAMED, "more relation"));
     }
-    let since = same.iter().map(|(_, lock)| lock.since).min().filter(|since| *since < line);
-    let since = since.map_or_else(String::new, |since| format!(" (locked since line {since})"));
+    let since = same.iter().map(|(_, lock)| lock.since).min().filter(|since| *since < at);
+    let since = since.map_or_else(String::new, |since| format!(" (locked since line {})", since.line));
     Some(format!("{who} of {}{since} wait", names.join(", ")))
 }
 

@@ -84,7 +84,7 @@ fn finds_names_when_it_runs(object: &Object) -> bool {
 /// Whether the body names something without its schema.
 fn names_without_schema(function: &Object, names: &HashSet<&str>) -> bool {
     let text = function.get(Attribute::Body).unwrap_or_default();
-    let parts: Vec<Part<'_>> = Statement { text, line: 1, offset: 0 }.parts().collect();
+    let parts: Vec<Part<'_>> = Statement { text, line: 1, column: 1, offset: 0 }.parts().collect();
     let is_dot = |part: Option<&Part<'_>>| matches!(part, Some(Part::Other(".")));
     (0..parts.len()).any(|at| {
         parts[at].name().is_some_and(|name| names.contains(name))

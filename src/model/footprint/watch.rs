@@ -1,148 +1,24 @@
-//! What each statement of a migration does to the relations that were there before the migration: which it locks, reads or
-//! rewrites as a whole, builds indexes on, and drops.
-//!
-//! The scratch server says it, on empty tables: the kind of the work does not depend on rows; how long it takes does. It
-//! is asked after every statement, inside the transaction of the migration:
+//! Watches the transaction of a migration. The server is asked after every statement:
 //!
 //! - the locks are those of `pg_locks` that the transaction did not hold before;
 //! - a table was read as a whole where its counter of sequential scans has moved (`pg_stat_get_xact_numscans`);
 //! - it was rewritten where it has another file (`pg_class.relfilenode`);
 //! - an index was built where the statement has locked one that is new, and has a file of its own.
-//!
-//! So DDL in functions and `DO` blocks is seen as well. What runs outside of a transaction is not measured.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
 use smol_str::SmolStr;
 
+use super::Footprint;
 use crate::postgres::catalog::reader::CatalogReading;
 use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 use crate::postgres::connection::Session;
 use crate::postgres::lock_mode::LockMode;
-use crate::postgres::sql::Statement;
-
-/// What one statement does to relations that were there before its migration. They are qualified and quoted, by the names that
-/// they had then.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Footprint {
-    /// The line of its file that the statement begins on, from 1.
-    pub line: usize,
-    /// The strongest lock on each relation that the transaction did not hold before. ACCESS SHARE is left out.
-    pub locks: BTreeMap<SmolStr, LockMode>,
-    /// The tables that it reads from the first row to the last; not for statements that work on rows, where the plan decides.
-    pub scans: BTreeSet<SmolStr>,
-    /// The tables and indexes that it writes anew, or empties.
-    pub rewrites: BTreeSet<SmolStr>,
-    /// The tables on which it builds an index.
-    pub builds: BTreeSet<SmolStr>,
-    /// The relations that it drops.
-    pub drops: BTreeSet<SmolStr>,
-}
-
-/// What takes the longer the more rows a relation has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowWork {
-    /// What is done.
-    pub kind: RowWorkKind,
-    /// The relation that it is done to.
-    pub on: SmolStr,
-}
-
-/// What is done to all rows of a relation, the least first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RowWorkKind {
-    /// All of them are read.
-    Read,
-    /// An index on them is built.
-    Index,
-    /// All of them are written anew.
-    Rewrite,
-}
-
-/// A lock that a transaction holds while a statement runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeldLock {
-    /// The mode.
-    pub mode: LockMode,
-    /// The line of the statement that took it.
-    pub since: usize,
-}
-
-impl Footprint {
-    /// What the statement does to all rows of relations.
-    fn works(&self) -> impl Iterator<Item = RowWork> {
-        let of = |relations: &BTreeSet<SmolStr>, kind| {
-            relations.iter().cloned().map(move |on| RowWork { kind, on }).collect::<Vec<_>>()
-        };
-        [
-            of(&self.scans, RowWorkKind::Read),
-            of(&self.builds, RowWorkKind::Index),
-            of(&self.rewrites, RowWorkKind::Rewrite),
-        ]
-        .into_iter()
-        .flatten()
-    }
-
-    /// The longest work on all rows of a relation that is done while each lock is held: in one transaction that of the statement
-    /// that takes it, and of all after it. Of the same kind of work, that on the locked relation itself counts.
-    pub fn works_under_locks(footprints: &[Self], transactional: bool) -> BTreeMap<SmolStr, RowWork> {
-        let mut longest: Option<RowWork> = None;
-        let mut own: HashMap<SmolStr, RowWorkKind> = HashMap::new();
-        let mut under: BTreeMap<SmolStr, RowWork> = BTreeMap::new();
-        for footprint in footprints.iter().rev() {
-            if !transactional {
-                (longest, own) = (None, HashMap::new());
-            }
-            for work in footprint.works() {
-                let kind = own.entry(work.on.clone()).or_insert(work.kind);
-                *kind = work.kind.max(*kind);
-                if longest.as_ref().is_none_or(|longest| longest.kind < work.kind) {
-                    longest = Some(work);
-                }
-            }
-            let Some(longest) = &longest else { continue };
-            for relation in footprint.locks.keys() {
-                let itself = own.get(relation).filter(|kind| **kind == longest.kind);
-                let on = itself.map_or(&longest.on, |_| relation).clone();
-                let work = RowWork { kind: longest.kind, on };
-                // A lock that is taken more than once is held since the first time.
-                if transactional || under.get(relation).is_none_or(|known| known.kind <= work.kind) {
-                    under.insert(relation.clone(), work);
-                }
-            }
-        }
-        under
-    }
-
-    /// Which locks are held while each of these statements runs: its own, and in one transaction those of the statements
-    /// before it.
-    pub fn held(footprints: &[Self], transactional: bool) -> Vec<BTreeMap<SmolStr, HeldLock>> {
-        let mut held: BTreeMap<SmolStr, HeldLock> = BTreeMap::new();
-        let of = |footprint: &Self| {
-            if !transactional {
-                held.clear();
-            }
-            for (relation, mode) in &footprint.locks {
-                let now = HeldLock { mode: *mode, since: footprint.line };
-                let lock = held.entry(relation.clone()).or_insert(now);
-                if lock.mode < *mode {
-                    *lock = now;
-                }
-            }
-            held.clone()
-        };
-        footprints.iter().map(of).collect()
-    }
-
-    fn is_empty(&self) -> bool {
-        let Self { line: _, locks, scans, rewrites, builds, drops } = self;
-        locks.is_empty() && [scans, rewrites, builds, drops].into_iter().all(BTreeSet::is_empty)
-    }
-}
+use crate::postgres::sql::{Position, Statement};
 
 /// Whether objects of this kind are rows of `pg_class` that are locked.
-pub(super) fn is_relation(kind: Kind) -> bool {
+pub(in crate::model) fn is_relation(kind: Kind) -> bool {
     matches!(kind, Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence | Kind::Index)
 }
 
@@ -171,17 +47,17 @@ const LOCKED: &str = "SELECT l.relation, l.mode, \
 
 /// Watches the transaction of one migration.
 #[derive(Debug, Default)]
-pub(super) struct FootprintWatch {
+pub(in crate::model) struct FootprintWatch {
     /// The relations whose oids are greater did not exist when the transaction began.
     newest: u32,
     /// What is known of relations, by their oids.
-    relations: HashMap<u32, Relation>,
+    relations: HashMap<u32, WatchedRelation>,
     statements: Vec<Observed>,
 }
 
 /// What is known of a relation.
 #[derive(Debug, Clone, Default)]
-struct Relation {
+pub(super) struct WatchedRelation {
     held: Option<LockMode>,
     /// `None` for the file of a new relation, which has the number of its oid.
     file: Option<u32>,
@@ -195,19 +71,42 @@ struct Relation {
 
 /// What a statement did, by oids.
 #[derive(Debug)]
-struct Observed {
-    line: usize,
-    work: Work,
-    locks: BTreeMap<u32, LockMode>,
+pub(super) struct Observed {
+    at: Position,
+    work: StatementWork,
+    pub(super) locks: BTreeMap<u32, LockMode>,
     scans: BTreeSet<u32>,
-    rewrites: BTreeSet<u32>,
-    builds: BTreeSet<u32>,
-    drops: BTreeSet<u32>,
+    pub(super) rewrites: BTreeSet<u32>,
+    pub(super) builds: BTreeSet<u32>,
+    pub(super) drops: BTreeSet<u32>,
+}
+
+impl WatchedRelation {
+    /// One of which only this is known: the table, where it is an index, and its name.
+    pub(super) fn known(indexed: Option<u32>, name: SmolStr) -> Self {
+        Self { indexed, index: Some(name), ..Self::default() }
+    }
+}
+
+impl Observed {
+    /// A statement that has done nothing yet.
+    pub(super) fn new(at: Position, work: StatementWork) -> Self {
+        let none = BTreeSet::new;
+        Self {
+            at,
+            work,
+            locks: BTreeMap::new(),
+            scans: none(),
+            rewrites: none(),
+            builds: none(),
+            drops: none(),
+        }
+    }
 }
 
 /// What a statement works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Work {
+pub(super) enum StatementWork {
     /// Rows of one table that the statement brings along, or settings: nobody waits for that.
     Harmless,
     /// Rows. Whether it reads all of them depends on what they are.
@@ -220,8 +119,8 @@ enum Work {
     Objects,
 }
 
-impl Work {
-    fn of(statement: &Statement<'_>) -> Self {
+impl StatementWork {
+    pub(super) fn of(statement: &Statement<'_>) -> Self {
         let mut words = statement.words();
         match words.next().as_deref() {
             Some("set" | "reset") => Self::Harmless,
@@ -246,18 +145,23 @@ struct Locked {
 }
 
 impl FootprintWatch {
+    /// What is known of one statement from elsewhere.
+    pub(super) fn of(newest: u32, relations: HashMap<u32, WatchedRelation>, observed: Observed) -> Self {
+        Self { newest, relations, statements: vec![observed] }
+    }
+
     /// Opens a transaction, and watches it.
-    pub(super) async fn begin(session: &mut Session) -> Result<Self> {
+    pub(in crate::model) async fn begin(session: &mut Session) -> Result<Self> {
         let mut watch = Self::default();
         session
             .message(BEGIN.to_owned(), |statement, row| {
                 match statement {
                     1 => watch.newest = row.get::<Option<u32>>("newest")?.unwrap_or(0),
                     _ => {
-                        let known = Relation {
+                        let known = WatchedRelation {
                             file: Some(row.get("file")?),
                             scans: row.get::<Option<i64>>("scans")?.unwrap_or(0),
-                            ..Relation::default()
+                            ..WatchedRelation::default()
                         };
                         watch.relations.insert(row.get("relation")?, known);
                     }
@@ -269,9 +173,13 @@ impl FootprintWatch {
     }
 
     /// Looks at what the statement, which has just been run, has done.
-    pub(super) async fn look(&mut self, session: &mut Session, statement: &Statement<'_>) -> Result<()> {
-        let work = Work::of(statement);
-        if work == Work::Harmless {
+    pub(in crate::model) async fn look(
+        &mut self,
+        session: &mut Session,
+        statement: &Statement<'_>,
+    ) -> Result<()> {
+        let work = StatementWork::of(statement);
+        if work == StatementWork::Harmless {
             return Ok(());
         }
         let mut locked = Vec::new();
@@ -289,19 +197,11 @@ impl FootprintWatch {
                 Ok(())
             })
             .await?;
-        let mut observed = Observed {
-            line: statement.line,
-            work,
-            locks: BTreeMap::new(),
-            scans: BTreeSet::new(),
-            rewrites: BTreeSet::new(),
-            builds: BTreeSet::new(),
-            drops: BTreeSet::new(),
-        };
+        let mut observed = Observed::new(statement.position(), work);
         for one in locked {
             self.take(&mut observed, &one);
         }
-        if matches!(work, Work::Rows | Work::Truncate) {
+        if matches!(work, StatementWork::Rows | StatementWork::Truncate) {
             observed.scans.clear();
         }
         self.statements.push(observed);
@@ -338,12 +238,18 @@ impl FootprintWatch {
     }
 
     /// What the statements have done to the relations of this catalog; those that did nothing to them are left out.
-    pub(super) fn footprints(self, before: &CatalogReading) -> Vec<Footprint> {
+    pub(in crate::model) fn footprints(self, before: &CatalogReading) -> Vec<Footprint> {
         let Self { newest, relations, statements } = self;
         let known = before.oids.iter().filter(|(id, at)| {
             is_relation(id.kind) && at.class == PG_CLASS && relations.contains_key(&at.oid)
         });
         let mut names: HashMap<u32, SmolStr> = HashMap::new();
+        let mut indexes: HashMap<u32, Vec<(u32, &WatchedRelation)>> = HashMap::new();
+        for (oid, relation) in relations.iter().filter(|(oid, _)| **oid <= newest) {
+            if let Some(table) = relation.indexed {
+                indexes.entry(table).or_default().push((*oid, relation));
+            }
+        }
         // The tables of indexes: what is done to an index is done to its table first.
         let mut tables: HashMap<SmolStr, SmolStr> = HashMap::new();
         for (id, at) in known {
@@ -351,8 +257,7 @@ impl FootprintWatch {
             if let (Kind::Index, Some(object)) = (id.kind, before.catalog.get(id)) {
                 tables.extend(object.get(Attribute::OnTable).map(|table| (name.clone(), table.into())));
             }
-            let indexes = relations.iter().filter(|(oid, of)| of.indexed == Some(at.oid) && **oid <= newest);
-            for (oid, index) in indexes {
+            for (oid, index) in indexes.get(&at.oid).into_iter().flatten() {
                 let schema = id.schema.clone().unwrap_or_default();
                 let index = ObjectId::in_schema(Kind::Index, schema, index.index.clone().unwrap_or_default());
                 let index: SmolStr = index.to_string().into();
@@ -366,7 +271,7 @@ impl FootprintWatch {
         };
         let mut held: HashMap<SmolStr, LockMode> = HashMap::new();
         let mut footprints = Vec::new();
-        for Observed { line, work, locks, scans, rewrites, builds, drops } in statements {
+        for Observed { at, work, locks, scans, rewrites, builds, drops } in statements {
             let locks = locks.into_iter().filter_map(|(oid, mode)| Some((names.get(&oid)?.clone(), mode)));
             let mut locks: BTreeMap<SmolStr, LockMode> = locks.collect();
             held.extend(locks.clone());
@@ -380,54 +285,11 @@ impl FootprintWatch {
             rewrites.retain(|relation| of_table(relation).is_none_or(|table| !whole.contains(table)));
             let whole = drops.clone();
             drops.retain(|relation| {
-                of_table(relation).is_none_or(|table| work == Work::Drop && !whole.contains(table))
+                of_table(relation).is_none_or(|table| work == StatementWork::Drop && !whole.contains(table))
             });
-            footprints.push(Footprint { line, locks, scans: named(scans), rewrites, builds, drops });
+            footprints.push(Footprint { at, locks, scans: named(scans), rewrites, builds, drops });
         }
         footprints.retain(|footprint| !footprint.is_empty());
         footprints
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn footprint(line: usize, lock: Option<(&str, LockMode)>) -> Footprint {
-        let locks = lock.into_iter().map(|(relation, mode)| (relation.into(), mode)).collect();
-        Footprint { line, locks, ..Footprint::default() }
-    }
-
-    /// `a` is locked and read, then an index on `b` is built.
-    fn sample() -> [Footprint; 2] {
-        [
-            Footprint { scans: ["a".into()].into(), ..footprint(1, Some(("a", LockMode::AccessExclusive))) },
-            Footprint { builds: ["b".into()].into(), ..footprint(2, Some(("b", LockMode::Share))) },
-        ]
-    }
-
-    fn under(footprints: &[Footprint], transactional: bool) -> Vec<String> {
-        let works = Footprint::works_under_locks(footprints, transactional);
-        works.iter().map(|(lock, RowWork { kind, on })| format!("{lock}: {kind:?} {on}")).collect()
-    }
-
-    #[test]
-    fn a_lock_is_held_until_its_transaction_ends() {
-        let held = |transactional| -> Vec<usize> {
-            Footprint::held(&sample(), transactional).iter().map(BTreeMap::len).collect()
-        };
-        assert_eq!(held(true), [1, 2]);
-        assert_eq!(held(false), [1, 1]);
-        assert_eq!(under(&sample(), true), ["a: Index b", "b: Index b"]);
-        assert_eq!(under(&sample(), false), ["a: Read a", "b: Index b"]);
-    }
-
-    #[test]
-    fn work_on_the_locked_relation_itself_is_named() {
-        let both = Footprint {
-            rewrites: ["a".into(), "b".into()].into(),
-            ..footprint(1, Some(("b", LockMode::AccessExclusive)))
-        };
-        assert_eq!(under(&[both], true), ["b: Rewrite b"]);
     }
 }
