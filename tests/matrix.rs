@@ -14,6 +14,9 @@
 mod corpus;
 #[allow(dead_code, reason = "the tests of `tests/it.rs` use all of it")]
 mod footprints;
+mod lint {
+    pub(crate) mod examples;
+}
 #[allow(dead_code, reason = "the tests of `tests/it.rs` use all of it")]
 mod restore {
     pub(crate) mod kinds;
@@ -96,7 +99,7 @@ fn comes_back(major: u32) {
     );
 }
 
-/// The locks, readings and rewritings of statements.
+/// The locks, readings and rewritings of statements, and what the rules of lint say of their examples.
 fn footprints_are_the_same(major: u32) {
     // Brief: the oldest and the newest.
     if std::env::var("TRUEUP_MATRIX").as_deref() == Ok("brief") && !matches!(major, 14 | 18) {
@@ -105,6 +108,7 @@ fn footprints_are_the_same(major: u32) {
     if std::env::var_os("CASE").is_none() {
         let server = support::server_of(Some(major));
         footprints::are_as_expected(&server, &footprints::measured(&server));
+        lint::examples::are_judged_as_they_say(&server);
     }
 }
 

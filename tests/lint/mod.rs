@@ -1,8 +1,8 @@
 //! `trueup lint`: the rules on migrations that a real server has run, what is allowed, which migrations are judged.
 
-use std::process::Command;
+pub(crate) mod examples;
 
-use trueup::changes::lint::RULES;
+use std::process::Command;
 
 use crate::support;
 use crate::support::program::{Program, Ran};
@@ -55,23 +55,13 @@ fn found(migrations: &[&str]) -> Vec<String> {
 
 #[test]
 fn every_rule_finds_its_bad_example_and_not_its_good_one() {
-    for rule in RULES {
-        let bad = found(&[rule.bad]);
-        assert!(
-            bad.iter().any(|found| found.starts_with(&format!("{} ", rule.code))),
-            "{}: {bad:?}",
-            rule.code
-        );
-        let good: Vec<&str> = rule.good.split("\n-- next migration\n").collect();
-        let good = found(&good);
-        assert!(good.is_empty(), "{}: {good:?}", rule.code);
-    }
+    examples::are_judged_as_they_say(&support::server());
 }
 
 #[test]
 fn what_the_text_does_not_show_is_found() {
     let ddl = "DO $$ BEGIN EXECUTE 'ALTER TABLE users ALTER id TYPE int'; END $$;";
-    assert_eq!(found(&[ddl]), ["blocks.rewrite 1"]);
+    assert_eq!(found(&[ddl]), ["blocks.rewrite 1", "loses.narrowed 1"]);
     let late = "ALTER TABLE orders ADD COLUMN c int;\n\nCREATE INDEX ON users (name);";
     assert_eq!(found(&[late]), ["blocks.index 3"]);
     let project = project(&[late]);
@@ -153,7 +143,7 @@ fn what_runs_outside_of_a_transaction_is_judged() {
     assert_eq!(found(&[&alone("VACUUM FULL users;\nVACUUM orders;")]), ["blocks.rewrite 2"]);
     let code =
         "DO $$ BEGIN ALTER TABLE users ALTER id TYPE int; COMMIT; CREATE INDEX ON orders (id); END $$;";
-    assert_eq!(found(&[&alone(code)]), ["blocks.rewrite 2", "blocks.index 2"]);
+    assert_eq!(found(&[&alone(code)]), ["blocks.rewrite 2", "blocks.index 2", "loses.narrowed 2"]);
 }
 
 #[test]
@@ -203,6 +193,60 @@ fn what_others_make_is_there_before() {
     ]);
     trueup(&project, &["lint", "2", "4"]).exit(1).says(["2 migrations", "V4__m.sql:1  error blocks.index"]);
     trueup(&project, &["lint", "3", "4"]).exit(0);
+}
+
+/// What an INSERT or a DELETE needs while the tables of a foreign key are locked one after the other.
+#[test]
+fn more_facts_are_told_with_their_relations() {
+    let project = project(&[
+        "CREATE TABLE authors (id bigint PRIMARY KEY);\nCREATE TABLE posts (author_id bigint REFERENCES authors);\n\
+         CREATE INDEX ON posts (author_id);\nCREATE TABLE visits (day date) PARTITION BY RANGE (day);\n\
+         CREATE TABLE visits_1 PARTITION OF visits FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');\n\
+         CREATE DOMAIN address AS text;\nCREATE TABLE sent (\"to\" address);",
+        "ALTER TABLE authors ADD COLUMN a int;\nALTER TABLE posts ADD COLUMN a int;",
+        "ALTER TABLE posts ADD COLUMN b int;\n\nALTER TABLE authors ADD COLUMN b int;",
+        "DROP TABLE visits_1;",
+        "ALTER DOMAIN address ADD CHECK (value LIKE '%@%');",
+        "ALTER TABLE users ALTER name TYPE varchar(40);\nALTER TABLE users RENAME name TO label;",
+        "ALTER TABLE posts ADD CONSTRAINT another FOREIGN KEY (a) REFERENCES authors;",
+    ]);
+    let one = |version: &str| trueup(&project, &["lint", version]).env("COLUMNS", "200").exit_in(&[0, 1]);
+    one("3")
+        .says([
+            "V3__m.sql:2  warning blocks.deadlock",
+            "an INSERT into public.posts waits for public.authors (locked since line 1)",
+        ])
+        .lacks("blocks.window");
+    one("4").says([
+        "V4__m.sql:3  warning blocks.deadlock",
+        "a DELETE from public.authors waits for public.posts",
+    ]);
+    one("5").says([
+        "V5__m.sql:1  warning blocks.partitions",
+        "of all its partitions",
+        "DETACH PARTITION ... CONCURRENTLY",
+    ]);
+    one("6")
+        .says(["writers of public.sent wait", "VALIDATE makes writers of these tables wait"])
+        .lacks("migration of its own, for which");
+    one("7").says([
+        "V7__m.sql:1  warning loses.narrowed",
+        "public.users.label: text to character varying(40)",
+        "V7__m.sql:2  error breaks.renamed",
+    ]);
+    one("8").says([
+        "V8__m.sql:1  warning fails.foreign_key_without_index",
+        "no index of public.posts begins with a:",
+    ]);
+}
+
+/// docs/lint.md has a row for each rule.
+#[test]
+fn the_page_lists_every_rule() {
+    let page = include_str!("../../docs/lint.md");
+    for rule in trueup::changes::lint::RULES {
+        assert!(page.contains(&format!("\n| `{}` | ", rule.code)), "{}", rule.code);
+    }
 }
 
 /// docs/lint.md shows what the reference project prints.

@@ -7,7 +7,8 @@
 mod allowed;
 mod rules;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
@@ -16,12 +17,12 @@ use crate::findings::{Change, Finding, Location, Remedy, Sides};
 use crate::migrations::Migration;
 use crate::migrations::script::{Examination, ExaminedStatement};
 use crate::model::{CompiledMigration, Effect, Footprint, HeldLock, Lock, is_long_and_plain};
-use crate::postgres::catalog::ObjectId;
+use crate::postgres::catalog::{Kind, Object, ObjectId};
 use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::{Position, names_in};
 use allowed::Allowances;
 
-pub use rules::{LintRule, RULES, rule};
+pub use rules::{EXAMPLE_TABLES, LintRule, RULES, rule};
 
 /// What the rules found, and what they could not look at.
 #[derive(Debug, Default)]
@@ -63,7 +64,7 @@ pub fn lint(
     scope: &LintScope,
     shown: impl Fn(&Migration) -> String,
 ) -> Result<LintOutcome, Failure> {
-    let mut base = Names::of(lock);
+    let mut base = Before::of(lock);
     let mut outcome = LintOutcome::default();
     let mut failures = Vec::new();
     for compiled in &lock.migrations {
@@ -76,9 +77,11 @@ pub fn lint(
             let file = file.ok().map(|index| &files[index]);
             match file.filter(|_| compiled.file.is_none()) {
                 None => outcome.programs += 1,
-                Some(file) => outcome.judge(compiled, file, &shown(file), &base).unwrap_or_else(|failure| {
-                    failures.push(failure);
-                }),
+                Some(file) => {
+                    outcome.judge(lock, compiled, file, &shown(file), &base).unwrap_or_else(|failure| {
+                        failures.push(failure);
+                    });
+                }
             }
         }
         // What the others make is there when the run begins, whatever their versions are.
@@ -96,13 +99,14 @@ pub fn lint(
 impl LintOutcome {
     fn judge(
         &mut self,
+        lock: &Lock,
         compiled: &CompiledMigration,
         file: &Migration,
         name: &str,
-        base: &Names,
+        base: &Before,
     ) -> Result<(), Failure> {
         let examined = Examination::of(name.as_ref(), &file.sql, &file.directives);
-        let migration = LintedMigration::new(compiled, file, &examined.statements, base);
+        let migration = LintedMigration::new(lock, compiled, file, &examined.statements, base);
         let statements: Vec<_> = examined.statements.iter().map(|examined| examined.statement).collect();
         if is_long_and_plain(&statements) {
             self.unmeasured.push(Location::new(name, 1));
@@ -113,22 +117,35 @@ impl LintOutcome {
     }
 }
 
-/// The qualified names of all objects that are there.
-struct Names(HashSet<SmolStr>);
+/// The objects that are there before the first of the migrations, by their qualified names. A constraint may have the name of a
+/// column.
+struct Before(HashMap<SmolStr, Vec<Arc<Object>>>);
 
-impl Names {
+impl Before {
     /// Those of a new database.
     fn of(lock: &Lock) -> Self {
-        Self(lock.initial.iter().map(|object| object.id.to_string().into()).collect())
+        let mut before = Self(HashMap::new());
+        lock.initial.iter().for_each(|object| before.put(object));
+        before
+    }
+
+    fn put(&mut self, object: &Arc<Object>) {
+        let named = self.0.entry(object.id.to_string().into()).or_default();
+        named.retain(|other| other.id.kind != object.id.kind);
+        named.push(object.clone());
     }
 
     fn apply(&mut self, effect: &Effect) {
         match effect {
-            Effect::Created(object) => {
-                self.0.insert(object.id.to_string().into());
-            }
+            Effect::Created(object) | Effect::Changed { after: object, .. } => self.put(object),
             Effect::Dropped(id) => {
-                self.0.remove(id.to_string().as_str());
+                let name = id.to_string();
+                if let Some(named) = self.0.get_mut(name.as_str()) {
+                    named.retain(|object| object.id.kind != id.kind);
+                    if named.is_empty() {
+                        self.0.remove(name.as_str());
+                    }
+                }
             }
             Effect::Renamed { from, to } => {
                 let (from, to) = (from.to_string(), to.to_string());
@@ -136,15 +153,35 @@ impl Names {
                     let rest = name.strip_prefix(from.as_str())?;
                     (rest.is_empty() || rest.starts_with('.')).then(|| SmolStr::from(format!("{to}{rest}")))
                 };
-                self.0 = self.0.iter().map(|name| new(name).unwrap_or_else(|| name.clone())).collect();
+                let objects = std::mem::take(&mut self.0);
+                self.0 = objects
+                    .into_iter()
+                    .map(|(name, objects)| (new(&name).unwrap_or(name), objects))
+                    .collect();
             }
-            Effect::Changed { .. } => {}
         }
+    }
+
+    /// The object, under the name that it has now.
+    fn get(&self, id: &ObjectId) -> Option<&Arc<Object>> {
+        self.0.get(id.to_string().as_str())?.iter().find(|object| object.id.kind == id.kind)
+    }
+
+    /// The objects of a kind, each with its name.
+    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (&SmolStr, &Arc<Object>)> {
+        let all = self.0.iter().flat_map(|(name, objects)| objects.iter().map(move |object| (name, object)));
+        all.filter(move |(_, object)| object.id.kind == kind)
+    }
+
+    /// The relation of this qualified name, where it is of this kind.
+    fn relation(&self, name: &str, kind: Kind) -> Option<&Arc<Object>> {
+        self.0.get(name)?.iter().find(|object| object.id.kind == kind)
     }
 }
 
 /// A migration, as the rules see it.
 struct LintedMigration<'l> {
+    lock: &'l Lock,
     compiled: &'l CompiledMigration,
     /// `V2__add_username`.
     title: String,
@@ -152,8 +189,8 @@ struct LintedMigration<'l> {
     statements: &'l [ExaminedStatement<'l>],
     /// The locks that are held when each statement that did anything has run, by its place.
     held: BTreeMap<Position, BTreeMap<SmolStr, HeldLock>>,
-    /// The names of the objects that were there before the first of the migrations.
-    base: &'l Names,
+    /// The objects that were there before the first of the migrations.
+    base: &'l Before,
 }
 
 /// What a rule found.
@@ -168,15 +205,16 @@ struct LintMatch {
 
 impl<'l> LintedMigration<'l> {
     fn new(
+        lock: &'l Lock,
         compiled: &'l CompiledMigration,
         file: &Migration,
         statements: &'l [ExaminedStatement<'l>],
-        base: &'l Names,
+        base: &'l Before,
     ) -> Self {
         let transactional = !file.directives.no_transaction;
         let held = Footprint::held(&compiled.footprints, transactional);
         let held = compiled.footprints.iter().map(|footprint| footprint.at).zip(held).collect();
-        Self { compiled, title: file.id().to_string(), transactional, statements, held, base }
+        Self { lock, compiled, title: file.id().to_string(), transactional, statements, held, base }
     }
 
     fn findings(&self, file: &str) -> Vec<Finding> {
@@ -197,12 +235,29 @@ impl<'l> LintedMigration<'l> {
 
     /// Whether an object was there before the first of the migrations.
     fn was_there(&self, name: &str) -> bool {
-        self.base.0.contains(name)
+        self.base.0.contains_key(name)
     }
 
     /// Whether an object, or the relation that it is part of, was there before.
     fn had(&self, id: &ObjectId) -> bool {
         self.was_there(&id.to_string())
+    }
+
+    /// An object as it was before the first of the migrations, by the name that this one leaves it with.
+    fn before(&self, id: &ObjectId) -> Option<&Arc<Object>> {
+        let old_name = |id: &ObjectId| {
+            self.compiled.effects.iter().find_map(|effect| match effect {
+                Effect::Renamed { from, to } if **to == *id => Some(from.name.clone()),
+                _ => None,
+            })
+        };
+        let mut old = id.clone();
+        old.name = old_name(id).unwrap_or(old.name);
+        if let (Some(schema), Some(relation)) = (&id.schema, &id.relation) {
+            let table = ObjectId::in_schema(Kind::Table, schema.clone(), relation.clone());
+            old.relation = old_name(&table).or(old.relation);
+        }
+        self.base.get(&old)
     }
 
     /// What is dropped and was there before. What goes with its relation is left out.
@@ -235,10 +290,23 @@ impl<'l> LintedMigration<'l> {
     /// The statement that changes, renames or drops this object, as far as that is known: the first DDL that names
     /// it, else the first statement that nobody else can use its relation under, else the first of all.
     fn statement_of(&self, id: &ObjectId) -> Position {
-        let names = |examined: &&ExaminedStatement<'_>| {
+        self.first_naming(id, &["alter", "drop"])
+    }
+
+    /// The statement that makes this object, in the same way.
+    fn statement_making(&self, id: &ObjectId) -> Position {
+        self.first_naming(id, &["create", "alter"])
+    }
+
+    /// The DDL with one of these verbs that names an object, and best its relation as well.
+    fn first_naming(&self, id: &ObjectId, verbs: &[&str]) -> Position {
+        let names = |examined: &&ExaminedStatement<'_>, name: &str| {
             let mut words = examined.statement.words();
-            words.next().is_some_and(|verb| matches!(verb.as_str(), "alter" | "drop"))
-                && names_in(examined.statement.text).any(|name| name == id.name.as_str())
+            words.next().is_some_and(|verb| verbs.contains(&verb.as_str()))
+                && names_in(examined.statement.text).any(|found| found == name)
+        };
+        let of_its_relation = |examined: &&ExaminedStatement<'_>| {
+            id.relation.as_ref().is_none_or(|relation| names(examined, relation)) && names(examined, &id.name)
         };
         let relation = id.relation_path();
         let alone = |footprint: &&Footprint| {
@@ -246,8 +314,16 @@ impl<'l> LintedMigration<'l> {
                 || footprint.drops.contains(relation.as_str())
         };
         let place = |examined: &ExaminedStatement<'_>| examined.statement.position();
-        let named = self.statements.iter().find(names).map(place);
+        let find = || self.statements.iter();
+        let named = find().find(of_its_relation).or_else(|| find().find(|found| names(found, &id.name)));
         let locked = || self.compiled.footprints.iter().find(alone).map(|footprint| footprint.at);
-        named.or_else(locked).or_else(|| self.statements.first().map(place)).unwrap_or_default()
+        let first = || self.statements.first().map(place);
+        named.map(place).or_else(locked).or_else(first).unwrap_or_default()
+    }
+
+    /// The text of a statement.
+    fn text_at(&self, at: Position) -> &'l str {
+        let found = self.statements.iter().find(|examined| examined.statement.position() == at);
+        found.map_or("", |examined| examined.statement.text)
     }
 }

@@ -1,15 +1,10 @@
 //! The rules, one file each: what is found, why that matters, and what to write instead, with an example that is found and one
 //! that is not. A test runs both on a real server.
 
-mod blocks_index;
-mod blocks_rewrite;
-mod blocks_rows;
-mod blocks_scan;
-mod breaks_dropped;
-mod breaks_renamed;
-mod breaks_required;
-mod loses_dropped;
-mod loses_rows;
+mod blocks;
+mod breaks;
+mod fails;
+mod loses;
 mod waiting;
 
 use crate::findings::{Change, Finding, Location, Remedy, Severity, Sides};
@@ -27,24 +22,45 @@ pub struct LintRule {
     pub summary: &'static str,
     /// Why that matters and what to do, for `trueup explain`.
     pub help: &'static str,
-    /// A migration in which it finds something, on the tables `users (id bigint, name text)` and `orders (id bigint)`.
+    /// A migration in which it finds something, on [`EXAMPLE_TABLES`].
     pub bad: &'static str,
     /// What to write instead; several migrations are divided by a line `-- next migration`.
     pub good: &'static str,
     pub(super) find: fn(&LintedMigration<'_>) -> Vec<LintMatch>,
 }
 
+/// What the examples of the rules change.
+pub const EXAMPLE_TABLES: &str = "\
+CREATE TABLE users (id bigint, name text);
+CREATE TABLE orders (id bigint);
+CREATE TABLE authors (id bigint PRIMARY KEY);
+CREATE TABLE posts (author_id bigint REFERENCES authors, title varchar(80));
+CREATE INDEX posts_author_id ON posts (author_id);
+CREATE TABLE visits (day date, n int) PARTITION BY RANGE (day);
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+";
+
 /// Every rule.
 pub const RULES: &[LintRule] = &[
-    blocks_rewrite::RULE,
-    blocks_index::RULE,
-    blocks_scan::RULE,
-    blocks_rows::RULE,
-    loses_dropped::RULE,
-    loses_rows::RULE,
-    breaks_dropped::RULE,
-    breaks_renamed::RULE,
-    breaks_required::RULE,
+    blocks::rewrite::RULE,
+    blocks::index::RULE,
+    blocks::scan::RULE,
+    blocks::rows::RULE,
+    blocks::partitions::RULE,
+    blocks::deadlock::RULE,
+    blocks::window::RULE,
+    loses::dropped::RULE,
+    loses::rows::RULE,
+    loses::narrowed::RULE,
+    breaks::dropped::RULE,
+    breaks::renamed::RULE,
+    breaks::required::RULE,
+    breaks::retyped::RULE,
+    breaks::label::RULE,
+    breaks::mixed::RULE,
+    fails::foreign_key_without_index::RULE,
+    fails::name_length::RULE,
+    fails::setting::RULE,
 ];
 
 /// The rule of this code.
@@ -55,7 +71,8 @@ pub fn rule(code: &str) -> Option<&'static LintRule> {
 /// Whether the code of applications names objects of this kind.
 fn is_used_by_code(kind: Kind) -> bool {
     let relations = [Kind::Table, Kind::Column, Kind::View, Kind::MaterializedView, Kind::Sequence];
-    kind.is_routine() || kind == Kind::Schema || relations.contains(&kind)
+    let types = [Kind::Enum, Kind::Domain, Kind::CompositeType, Kind::RangeType];
+    kind.is_routine() || kind == Kind::Schema || relations.contains(&kind) || types.contains(&kind)
 }
 
 /// An `allow` of which nothing below it needs to be allowed.

@@ -3,8 +3,9 @@
 use super::{LintMatch, LintRule, LintedMigration, is_used_by_code};
 use crate::findings::Severity;
 use crate::model::Effect;
+use crate::postgres::sql::names_in;
 
-pub(super) const RULE: LintRule = LintRule {
+pub(in crate::changes::lint) const RULE: LintRule = LintRule {
     code: "breaks.renamed",
     severity: Severity::Error,
     summary: "something is renamed that the code which runs now may use",
@@ -23,8 +24,13 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     for effect in &migration.compiled.effects {
         let Effect::Renamed { from, to } = effect else { continue };
         if is_used_by_code(from.kind) && migration.had(from) {
+            // The statement that has both names, where there is one.
+            let renames = migration.statements.iter().map(|examined| &examined.statement).find(|statement| {
+                let names: Vec<String> = names_in(statement.text).collect();
+                [from, to].into_iter().all(|id| names.iter().any(|name| *name == id.name.as_str()))
+            });
             found.push(LintMatch {
-                at: migration.statement_of(from),
+                at: renames.map_or_else(|| migration.statement_of(from), |statement| statement.position()),
                 what: format!("code that knows {} {from} fails: it is {to} from then on", from.kind.spoken()),
                 instead: "add the new one beside it, and drop the old one later, in a contract migration"
                     .to_owned(),

@@ -3,7 +3,7 @@
 use super::{LintMatch, LintRule, LintedMigration, waiting};
 use crate::findings::Severity;
 
-pub(super) const RULE: LintRule = LintRule {
+pub(in crate::changes::lint) const RULE: LintRule = LintRule {
     code: "blocks.rewrite",
     severity: Severity::Error,
     summary: "a table is rewritten, with all its indexes, while nobody can use it",

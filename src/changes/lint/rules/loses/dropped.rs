@@ -4,7 +4,7 @@ use super::{LintMatch, LintRule, LintedMigration};
 use crate::findings::Severity;
 use crate::postgres::catalog::Kind;
 
-pub(super) const RULE: LintRule = LintRule {
+pub(in crate::changes::lint) const RULE: LintRule = LintRule {
     code: "loses.dropped",
     severity: Severity::Warning,
     summary: "a table or column is dropped with its values",

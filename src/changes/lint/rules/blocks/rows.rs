@@ -3,7 +3,7 @@
 use super::{LintMatch, LintRule, LintedMigration, waiting};
 use crate::findings::Severity;
 
-pub(super) const RULE: LintRule = LintRule {
+pub(in crate::changes::lint) const RULE: LintRule = LintRule {
     code: "blocks.rows",
     severity: Severity::Error,
     summary: "rows are changed in a transaction that makes others wait",

@@ -3,7 +3,7 @@
 use super::{LintMatch, LintRule, LintedMigration, is_used_by_code};
 use crate::findings::Severity;
 
-pub(super) const RULE: LintRule = LintRule {
+pub(in crate::changes::lint) const RULE: LintRule = LintRule {
     code: "breaks.dropped",
     severity: Severity::Error,
     summary: "something is dropped that the code which runs now may use",

@@ -3,7 +3,7 @@
 use super::{LintMatch, LintRule, LintedMigration, waiting};
 use crate::findings::Severity;
 
-pub(super) const RULE: LintRule = LintRule {
+pub(in crate::changes::lint) const RULE: LintRule = LintRule {
     code: "blocks.index",
     severity: Severity::Error,
     summary: "an index is built while nobody can write to its table",

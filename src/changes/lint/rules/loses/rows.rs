@@ -3,7 +3,7 @@
 use super::{LintMatch, LintRule, LintedMigration, waiting};
 use crate::findings::Severity;
 
-pub(super) const RULE: LintRule = LintRule {
+pub(in crate::changes::lint) const RULE: LintRule = LintRule {
     code: "loses.rows",
     severity: Severity::Warning,
     summary: "all rows of a table are changed or removed",

@@ -5,7 +5,7 @@ use crate::findings::Severity;
 use crate::model::Effect;
 use crate::postgres::catalog::{Attribute, Kind, Object};
 
-pub(super) const RULE: LintRule = LintRule {
+pub(in crate::changes::lint) const RULE: LintRule = LintRule {
     code: "breaks.required",
     severity: Severity::Error,
     summary: "a column is required that the code which runs now does not fill",

@@ -1,0 +1,7 @@
+//! What fails later, or does something else than its text says.
+
+pub(super) mod foreign_key_without_index;
+pub(super) mod name_length;
+pub(super) mod setting;
+
+use super::{LintMatch, LintRule, LintedMigration};
