@@ -9,6 +9,7 @@ use clap::ValueEnum as _;
 use toml::de::DeTable;
 
 use super::backup::{BackupSettings, backup};
+use super::lint::{LintSettings, lint};
 use super::migrations::{MigrationSettings, migrations};
 use super::pattern::Patterns;
 use super::repair::{RepairSettings, repair};
@@ -36,6 +37,8 @@ pub struct ProjectFile {
     pub migrations: MigrationSettings,
     /// `[check]`
     pub check: CheckSettings,
+    /// `[lint]`
+    pub lint: LintSettings,
     /// `[backup]`
     pub backup: BackupSettings,
     /// `[repair]`
@@ -183,6 +186,9 @@ impl ProjectFile {
         }
         if let Some(section) = top.section("check")? {
             file.check = check(section)?;
+        }
+        if let Some(section) = top.section("lint")? {
+            file.lint = lint(section)?;
         }
         if let Some(section) = top.section("backup")? {
             file.backup = backup(&section)?;

@@ -8,6 +8,7 @@ use super::backup::BackupSettings;
 use super::command_args::CommandCall;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, ProjectFile};
+use super::lint::LintSettings;
 use super::migrations::MigrationSettings;
 use super::output::OutputSettings;
 use super::pattern::{Patterns, matches};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// `[check]`; `check --fail-on` replaces `fail_on`.
     pub check: CheckSettings,
+    /// `[lint]`
+    pub lint: LintSettings,
     /// `check --only`; empty: all objects.
     pub only: Patterns,
     /// The source of the throwaway server.
@@ -112,8 +115,17 @@ impl Settings {
         let has_project = args.needs_project() || args.continues_project() && has_settings;
         let file =
             if has_project && has_settings { ProjectFile::read(&path)? } else { ProjectFile::default() };
-        let ProjectFile { name, mut database, compile, migrations, check, backup, repair, environments } =
-            file;
+        let ProjectFile {
+            name,
+            mut database,
+            compile,
+            migrations,
+            check,
+            lint,
+            backup,
+            repair,
+            environments,
+        } = file;
         let asked = shared.environment.clone().or_else(|| process_env.lossy("TRUEUP_ENV"));
         let environment_asked_for = asked.is_some();
         let environment = match args.environment(asked)? {
@@ -144,6 +156,7 @@ impl Settings {
             command,
             database,
             check,
+            lint,
             only: Patterns::default(),
             environment,
             environment_asked_for,

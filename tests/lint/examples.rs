@@ -13,7 +13,7 @@ use crate::support::{self, TestServer};
 /// What takes away what an example has made.
 const AWAY: &str = "DROP SCHEMA public CASCADE;\nCREATE SCHEMA public;\n";
 
-/// A rule finds its bad example; no rule finds anything in a good one.
+/// A rule finds its bad example; no rule finds anything in a good one, but its own style.
 pub(crate) fn are_judged_as_they_say(server: &TestServer) {
     let mut migrations: Vec<String> = Vec::new();
     let mut examples: Vec<(&str, bool, BTreeSet<i64>)> = Vec::new();
@@ -49,7 +49,8 @@ pub(crate) fn are_judged_as_they_say(server: &TestServer) {
         let name = |migration: &Migration| format!("V{}", migration.version);
         let outcome = lint(&lock, &sources.migrations, &LintScope::Run(versions), name).unwrap();
         let found: HashSet<&str> = outcome.findings.iter().map(|finding| finding.code.as_str()).collect();
-        if is_good && !found.is_empty() || !is_good && !found.contains(rule) {
+        let others = found.iter().filter(|code| !code.starts_with("style.") || **code == rule).count();
+        if is_good && others > 0 || !is_good && !found.contains(rule) {
             wrong.push(format!("{rule}, the {} one: {found:?}", if is_good { "good" } else { "bad" }));
         }
     }

@@ -151,6 +151,11 @@ fn rules_are_explained() {
     let project = project(&[]);
     trueup(&project, &["explain"]).exit(0).says(["blocks.rewrite", "breaks.required"]);
     trueup(&project, &["explain", "blocks.index"]).exit(0).says(["CONCURRENTLY", "found:", "instead:"]);
+    trueup(&project, &["explain", "style.text"]).exit(0).says([
+        "style.text (info, off by default)",
+        "in trueup.toml",
+        "rules = { \"style.text\" = \"info\" }",
+    ]);
     trueup(&project, &["explain", "blocks.idnex"]).exit(2).says("there is no rule blocks.idnex");
 }
 
@@ -193,6 +198,27 @@ fn what_others_make_is_there_before() {
     ]);
     trueup(&project, &["lint", "2", "4"]).exit(1).says(["2 migrations", "V4__m.sql:1  error blocks.index"]);
     trueup(&project, &["lint", "3", "4"]).exit(0);
+}
+
+#[test]
+fn a_rule_is_switched_on_and_off_and_made_severe() {
+    let project = project(&["CREATE TABLE tags (name varchar(8));\nCREATE INDEX ON users (name);"]);
+    let lint = |settings: &str| {
+        let settings = format!("[project]\nname = \"lint\"\n{settings}");
+        std::fs::write(project.path().join("trueup.toml"), settings).unwrap();
+        trueup(&project, &["lint", "2"]).run()
+    };
+    lint("").exit(1).says("error blocks.index").lacks("style.");
+    lint("[lint]\nrules = { \"style.text\" = \"error\", \"blocks.index\" = \"info\" }").exit(1).says([
+        "V2__m.sql:1  error style.text",
+        "character varying(8)",
+        "info blocks.index",
+    ]);
+    lint("[lint]\nrules = { \"blocks.index\" = \"off\" }").exit(0).lacks("blocks.index");
+    lint("[lint.rules]\n\"style.txt\" = \"info\"").exit(2).says([
+        "trueup.toml:4: [lint] rules: there is no rule \"style.txt\"",
+        "did you mean \"style.text\"?",
+    ]);
 }
 
 /// What an INSERT or a DELETE needs while the tables of a foreign key are locked one after the other.

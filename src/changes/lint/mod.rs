@@ -5,6 +5,7 @@
 //! the first of the migrations.
 
 mod allowed;
+mod levels;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -28,7 +28,7 @@ impl Report for ExplainReport {
                 ("finds", Content::Prose),
             ]);
             for rule in &self.rules {
-                table.push([rule.code, rule.severity.word(), rule.summary]);
+                table.push([rule.code, &level(rule), rule.summary]);
             }
             return View::new().table(table);
         }
@@ -36,15 +36,28 @@ impl Report for ExplainReport {
         for rule in &self.rules {
             let lines = |text: &str| text.lines().map(|line| Text::new(line).indented(2)).collect::<Vec<_>>();
             view = view
-                .line(format!("{} ({}): {}", rule.code, rule.severity, rule.summary))
+                .line(format!("{} ({}): {}", rule.code, level(rule), rule.summary))
                 .line("")
                 .line(rule.help);
             for (title, sql) in [("found:", rule.bad), ("instead:", rule.good)] {
                 view = view.line("").line(title);
                 view = lines(sql).into_iter().fold(view, View::text);
             }
+            if !rule.is_on_by_default() {
+                view = view.line("").line("in trueup.toml, to switch it on:");
+                let setting = format!("[lint]\nrules = {{ \"{}\" = \"{}\" }}", rule.code, rule.severity);
+                view = lines(&setting).into_iter().fold(view, View::text);
+            }
         }
         view
+    }
+}
+
+/// How severe a rule is, and whether it is off where the project does not switch it on.
+fn level(rule: &LintRule) -> String {
+    match rule.is_on_by_default() {
+        true => rule.severity.to_string(),
+        false => format!("{}, off by default", rule.severity),
     }
 }
 
@@ -53,7 +66,8 @@ impl Serialize for ExplainReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let rules = self.rules.iter().map(|rule| {
             serde_json::json!({
-                "code": rule.code, "severity": rule.severity, "summary": rule.summary, "help": rule.help,
+                "code": rule.code, "severity": rule.severity, "on_by_default": rule.is_on_by_default(),
+                "summary": rule.summary, "help": rule.help,
                 "bad": rule.bad, "good": rule.good,
             })
         });

@@ -4,14 +4,17 @@ pub(super) mod args;
 mod report;
 mod since;
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
-use crate::changes::lint::{LintScope, lint};
-use crate::error::{Exit, Failure};
-use crate::findings::Summary;
+use crate::changes::lint::{LintScope, RULES, lint, rule};
+use crate::error::{ErrorCode, Exit, Failure};
+use crate::findings::{Severity, Summary};
 use crate::migrations::Migration;
 use crate::model::{Lock, Sources};
 use crate::project::Settings;
+use crate::toml_table::nearest;
 use crate::workflow::deliver::deliver;
 use crate::workflow::{comparison, project_model};
 use args::LintArgs;
@@ -23,6 +26,7 @@ use report::LintReport;
 /// Exit 2: the project's files, or a version that is none of theirs. Exit 3: no server to compile in.
 pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
     let project = &settings.project;
+    let levels = levels(settings)?;
     let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool_source())?;
     let lock = Lock::load(&project.lock_path)?;
     let stale = project_model::stale(settings, lock.as_ref().map(|lock| &lock.head), &sources);
@@ -32,7 +36,8 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
     };
     let scope = scope(settings, args, &lock, &sources.migrations)?;
     let shown = |migration: &Migration| project.display(&migration.path);
-    let outcome = lint(&lock, &sources.migrations, &scope, shown)?;
+    let mut outcome = lint(&lock, &sources.migrations, &scope, shown)?;
+    outcome.set_levels(&levels);
     let fails = outcome.findings.iter().any(|finding| comparison::fails(settings, finding));
     let report = LintReport {
         run: settings.run.clone(),
@@ -46,6 +51,24 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
     };
     deliver(&settings.output, &report)?;
     Ok(report.exit)
+}
+
+/// `[lint] rules`, its codes known to exist.
+fn levels(settings: &Settings) -> Result<BTreeMap<String, Option<Severity>>, Failure> {
+    let levels = settings.lint.rules.iter().map(|(code, wanted)| {
+        if rule(code).is_some() {
+            return Ok((code.clone(), wanted.severity));
+        }
+        let file = settings.project.settings_path.display();
+        let nearest = nearest(code, RULES.iter().map(|rule| rule.code));
+        Err(Failure::usage(format!("{file}:{}: [lint] rules: there is no rule {code:?}", wanted.line))
+            .code(ErrorCode::PROJECT_FILE_INVALID)
+            .next(nearest.map_or_else(
+                || "trueup explain lists all rules".to_owned(),
+                |nearest| format!("did you mean {nearest:?}?"),
+            )))
+    });
+    Failure::collect(levels).map(|levels| levels.into_iter().collect())
 }
 
 /// Which migrations are judged.

@@ -5,6 +5,7 @@ mod blocks;
 mod breaks;
 mod fails;
 mod loses;
+mod style;
 mod waiting;
 
 use crate::findings::{Change, Finding, Location, Remedy, Severity, Sides};
@@ -61,6 +62,11 @@ pub const RULES: &[LintRule] = &[
     fails::foreign_key_without_index::RULE,
     fails::name_length::RULE,
     fails::setting::RULE,
+    style::bigint::RULE,
+    style::text::RULE,
+    style::timestamptz::RULE,
+    style::identity::RULE,
+    style::jsonb::RULE,
 ];
 
 /// The rule of this code.
