@@ -63,7 +63,7 @@ impl Undeclared {
     pub fn advice(&self, file: &str, made_at: Option<&Location>) -> String {
         let declare = match (&self.text, made_at) {
             (Some(text), _) => format!("add to {file}: {text}"),
-            (None, Some(Location { file: from, line })) => {
+            (None, Some(Location { file: from, line, .. })) => {
                 format!("declare it in {file}, as {from}:{line} makes it")
             }
             (None, None) => format!("declare it in {file}"),

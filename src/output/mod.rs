@@ -7,6 +7,7 @@
 mod bar;
 mod console;
 mod escape;
+mod excerpt;
 mod failure;
 mod formats;
 mod pasted;

@@ -3,6 +3,8 @@
 //! A command says what is to be read and in which order; only the formats know how a table, a diff or a verdict looks.
 //! Text in blocks is raw: the formats escape it.
 
+use std::ops::Range;
+
 use crate::findings::{AttributeFinding, Finding};
 
 /// What a report shows.
@@ -25,6 +27,8 @@ pub enum Block {
     Diff(Diff),
     /// Statements to be run as they stand, in this order.
     Sql(Sql),
+    /// Lines of a file.
+    Excerpt(Excerpt),
     /// A line of prose.
     Text(Text),
     /// Remarks.
@@ -93,6 +97,19 @@ pub struct Sql {
     pub title: String,
     /// The statements, each with its semicolon.
     pub statements: Vec<String>,
+}
+
+/// Lines of a file that a report is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The number of the first line, from 1.
+    pub line: usize,
+    /// The lines, whole.
+    pub text: String,
+    /// The bytes of the first line that are meant.
+    pub marked: Range<usize>,
+    /// How they are coloured.
+    pub tone: Tone,
 }
 
 /// A line of prose.
@@ -249,6 +266,12 @@ impl View {
         } else {
             self.block(Block::Sql(Sql { title: title.into(), statements }))
         }
+    }
+
+    /// Adds lines of a file, where there are any.
+    #[must_use]
+    pub fn excerpt(self, excerpt: Option<Excerpt>) -> Self {
+        excerpt.into_iter().map(Block::Excerpt).fold(self, Self::block)
     }
 
     /// Adds a line.

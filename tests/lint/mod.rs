@@ -66,7 +66,7 @@ fn what_the_text_does_not_show_is_found() {
     assert_eq!(found(&[late]), ["blocks.index 3"]);
     let project = project(&[late]);
     lint(&project, 1).exit(1).says([
-        "migrations/V2__m.sql:3  error blocks.index",
+        "migrations/V2__m.sql:3:1  error blocks.index",
         "readers and writers of public.orders (locked since line 1) wait while an index on public.users is built",
         "migration of its own",
         "trueup explain blocks.index",
@@ -123,7 +123,7 @@ fn only_what_a_commit_does_not_have_is_judged() {
     compile(&project);
     trueup(&project, &["lint", "--since", "HEAD"])
         .exit(1)
-        .says(["1 migration", "V3__m.sql:1  warning loses.rows", "all rows are removed: public.orders"])
+        .says(["1 migration", "V3__m.sql:1:1  warning loses.rows", "all rows are removed: public.orders"])
         .lacks("V2__m");
     trueup(&project, &["lint", "--since", "nowhere"]).exit(2).says(["--since nowhere", "name a commit"]);
     trueup(&project, &["lint", "9"]).exit(2).says("this project has no migration 9");
@@ -169,10 +169,10 @@ fn all_are_judged_each_by_itself() {
     ]);
     trueup(&project, &["lint"]).exit(1).says([
         "4 migrations",
-        "V3__m.sql:1  error blocks.index",
-        "V3__m.sql:2  error breaks.renamed",
+        "V3__m.sql:1:1  error blocks.index",
+        "V3__m.sql:2:1  error breaks.renamed",
         "it is public.newer from then on",
-        "V4__m.sql:1  warning blocks.scan",
+        "V4__m.sql:1:1  warning blocks.scan",
         "2 errors, 1 warning",
     ]);
 }
@@ -182,9 +182,9 @@ fn what_would_wait_by_itself_is_told_apart_from_what_comes_too_late() {
     let validate = "ALTER TABLE users ADD CONSTRAINT c CHECK (id > 0) NOT VALID;\nALTER TABLE users VALIDATE CONSTRAINT c;";
     let project = project(&[validate, "ALTER TABLE users ADD COLUMN c int;\nCREATE INDEX ON users (c);"]);
     lint(&project, 2).exit(1).says([
-        "V2__m.sql:2  warning blocks.scan",
+        "V2__m.sql:2:1  warning blocks.scan",
         "instead: put it into a migration of its own",
-        "V3__m.sql:2  error blocks.index",
+        "V3__m.sql:2:1  error blocks.index",
         "instead: CREATE INDEX CONCURRENTLY",
     ]);
 }
@@ -196,7 +196,7 @@ fn what_others_make_is_there_before() {
         "CREATE TABLE mid (id int);",
         "CREATE INDEX ON mid (id);",
     ]);
-    trueup(&project, &["lint", "2", "4"]).exit(1).says(["2 migrations", "V4__m.sql:1  error blocks.index"]);
+    trueup(&project, &["lint", "2", "4"]).exit(1).says(["2 migrations", "V4__m.sql:1:1  error blocks.index"]);
     trueup(&project, &["lint", "3", "4"]).exit(0);
 }
 
@@ -210,7 +210,7 @@ fn a_rule_is_switched_on_and_off_and_made_severe() {
     };
     lint("").exit(1).says("error blocks.index").lacks("style.");
     lint("[lint]\nrules = { \"style.text\" = \"error\", \"blocks.index\" = \"info\" }").exit(1).says([
-        "V2__m.sql:1  error style.text",
+        "V2__m.sql:1:1  error style.text",
         "character varying(8)",
         "info blocks.index",
     ]);
@@ -239,16 +239,16 @@ fn more_facts_are_told_with_their_relations() {
     let one = |version: &str| trueup(&project, &["lint", version]).env("COLUMNS", "200").exit_in(&[0, 1]);
     one("3")
         .says([
-            "V3__m.sql:2  warning blocks.deadlock",
+            "V3__m.sql:2:1  warning blocks.deadlock",
             "an INSERT into public.posts waits for public.authors (locked since line 1)",
         ])
         .lacks("blocks.window");
     one("4").says([
-        "V4__m.sql:3  warning blocks.deadlock",
+        "V4__m.sql:3:1  warning blocks.deadlock",
         "a DELETE from public.authors waits for public.posts",
     ]);
     one("5").says([
-        "V5__m.sql:1  warning blocks.partitions",
+        "V5__m.sql:1:1  warning blocks.partitions",
         "of all its partitions",
         "DETACH PARTITION ... CONCURRENTLY",
     ]);
@@ -256,12 +256,12 @@ fn more_facts_are_told_with_their_relations() {
         .says(["writers of public.sent wait", "VALIDATE makes writers of these tables wait"])
         .lacks("migration of its own, for which");
     one("7").says([
-        "V7__m.sql:1  warning loses.narrowed",
+        "V7__m.sql:1:1  warning loses.narrowed",
         "public.users.label: text to character varying(40)",
-        "V7__m.sql:2  error breaks.renamed",
+        "V7__m.sql:2:1  error breaks.renamed",
     ]);
     one("8").says([
-        "V8__m.sql:1  warning fails.foreign_key_without_index",
+        "V8__m.sql:1:1  warning fails.foreign_key_without_index",
         "no index of public.posts begins with a:",
     ]);
 }

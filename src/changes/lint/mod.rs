@@ -224,13 +224,13 @@ impl<'l> LintedMigration<'l> {
             for LintMatch { at, what, instead } in (rule.find)(self) {
                 let mut finding =
                     Finding::new(rule.code, rule.severity, "migration", &self.title, Change::Different)
-                        .at(Location::new(file, at.line))
+                        .at(Location::new(file, at.line).at_column(at.column))
                         .remedy(Remedy::advice(instead));
                 finding.sides = Some(Sides::new(what, ""));
                 findings.push(finding);
             }
         }
-        findings.sort_by_key(|finding| finding.location.as_ref().map(|location| location.line));
+        findings.sort_by_key(|finding| finding.location.as_ref().map(|place| (place.line, place.column)));
         findings
     }
 
@@ -292,6 +292,18 @@ impl<'l> LintedMigration<'l> {
     /// it, else the first statement that nobody else can use its relation under, else the first of all.
     fn statement_of(&self, id: &ObjectId) -> Position {
         self.first_naming(id, &["alter", "drop"])
+    }
+
+    /// The statement that gives a column another type: it may be renamed by another one.
+    fn statement_retyping(&self, column: &ObjectId) -> Position {
+        let before = self.before(column).map_or(&column.name, |before| &before.id.name);
+        let retypes = |examined: &&ExaminedStatement<'_>| {
+            examined.statement.words().any(|word| word == "type")
+                && names_in(examined.statement.text)
+                    .any(|name| name == column.name.as_str() || name == before.as_str())
+        };
+        let found = self.statements.iter().find(retypes);
+        found.map_or_else(|| self.statement_of(column), |examined| examined.statement.position())
     }
 
     /// The statement that makes this object, in the same way.

@@ -1,6 +1,7 @@
 //! `trueup lint`: what migrations do to a live database, from `trueup.lock` alone.
 
 pub(super) mod args;
+mod excerpts;
 mod report;
 mod since;
 
@@ -38,6 +39,8 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
     let shown = |migration: &Migration| project.display(&migration.path);
     let mut outcome = lint(&lock, &sources.migrations, &scope, shown)?;
     outcome.set_levels(&levels);
+    let files = sources.migrations.iter().map(|file| (shown(file), file.sql.as_str())).collect();
+    let excerpts = excerpts::excerpts(&outcome.findings, &files);
     let fails = outcome.findings.iter().any(|finding| comparison::fails(settings, finding));
     let report = LintReport {
         run: settings.run.clone(),
@@ -46,6 +49,7 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
         migrations: scope.count(&lock),
         summary: Summary::of(&outcome.findings),
         findings: outcome.findings,
+        excerpts,
         unmeasured: outcome.unmeasured,
         programs: outcome.programs,
     };

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::error::Exit;
 use crate::findings::{Finding, Location, Summary};
-use crate::output::view::{Headline, Text, Tone, View};
+use crate::output::view::{Excerpt, Headline, Text, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::text::plural;
 
@@ -25,6 +25,9 @@ pub(super) struct LintReport {
     pub(super) summary: Summary,
     /// The findings, in the order of the files.
     pub(super) findings: Vec<Finding>,
+    /// The statement of each finding.
+    #[serde(skip)]
+    pub(super) excerpts: Vec<Option<Excerpt>>,
     /// The migrations that are too long to be measured.
     pub(super) unmeasured: Vec<Location>,
     /// The migrations that are programs.
@@ -42,11 +45,11 @@ impl Report for LintReport {
             details: format!(", measured by PostgreSQL {}", self.server),
             lines: Vec::new(),
         });
-        for finding in &self.findings {
+        for (finding, excerpt) in self.findings.iter().zip(&self.excerpts) {
             let place = finding.location.as_ref().map(ToString::to_string).unwrap_or_default();
             let what = finding.sides.as_ref().map(|sides| sides.database.as_str()).unwrap_or_default();
             view = view.text(Text::new(format!("{place}  {} {}", finding.severity, finding.code)));
-            view = view.text(Text::new(what).indented(2));
+            view = view.excerpt(excerpt.clone()).text(Text::new(what).indented(2));
             if let Some(instead) = &finding.remedy.advice {
                 view = view.text(Text::new(format!("instead: {instead}")).indented(2));
             }

@@ -49,8 +49,11 @@ fn annotation(findings: &Findings<'_>, finding: &Finding) -> String {
     let message = message(finding);
     match findings.place(finding) {
         Some(place) => {
-            let line = place.line.to_string();
-            command(finding.severity, &[("file", &place.file), ("line", &line), ("title", &title)], &message)
+            let (line, column) = (place.line.to_string(), place.column.map(|column| column.to_string()));
+            let mut properties = vec![("file", place.file.as_str()), ("line", line.as_str())];
+            properties.extend(column.as_deref().map(|column| ("col", column)));
+            properties.push(("title", title.as_str()));
+            command(finding.severity, &properties, &message)
         }
         None => command(finding.severity, &[("title", &title)], &message),
     }
@@ -170,6 +173,15 @@ mod tests {
                       (pending: V7 adds it, 100%25: a,b)%0Arun: trueup upgrade";
         assert_eq!(lines[1], second);
         assert!(lines[2].starts_with("::notice title=index.unexpected public.i::"), "{text}");
+    }
+
+    #[test]
+    fn a_place_may_have_a_column() {
+        let mut sample = sample();
+        let place = &mut sample.findings[2].location;
+        *place = place.take().map(|place| place.at_column(7));
+        let text = render(&Findings::of(&sample, ""));
+        assert!(text.contains("%3A1.sql,line=4,col=7,title="), "{text}");
     }
 
     #[test]

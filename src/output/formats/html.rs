@@ -68,6 +68,7 @@ fn block(block: &Block) -> Markup {
         Block::Diff(diff) => self::diff(diff),
         Block::Sql(sql) => self::sql(sql),
         Block::Text(Text { shown: Shown::OnlyQuietly, .. }) => html! {},
+        Block::Excerpt(excerpt) => html! { pre { code { (escape_lines(&excerpt.text)) } } },
         Block::Text(text) => self::text(text),
         Block::Notes(notes) => html! {
             @for note in notes { p.note { strong { "Note: " } (lines(note)) } }

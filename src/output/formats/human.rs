@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width, presets};
 
 use crate::output::escape::{escape as line, escape_lines};
+use crate::output::excerpt;
 use crate::output::style::Style;
 use crate::output::view::{Block, Content, Diff, Shown, Sql, Table, Text, Tone, View};
 use crate::output::wrap::{wrap, wrap_around_code};
@@ -48,6 +49,10 @@ impl Page {
             Block::Table(table) => self.table(table),
             Block::Diff(diff) => self.diff(diff),
             Block::Sql(sql) => self.sql(sql),
+            Block::Excerpt(excerpt) => {
+                let drawn = excerpt::drawn(excerpt, self.style);
+                self.line(&drawn);
+            }
             Block::Text(text) => self.text(text),
             Block::Notes(notes) => {
                 for note in notes {

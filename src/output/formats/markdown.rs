@@ -40,6 +40,7 @@ fn block(block: &Block) -> Option<String> {
         Block::Diff(diff) => format!("{}\n\n{}", cell(&diff.title), fenced("diff", &diff.unified)),
         Block::Sql(sql) => format!("{}\n\n{}", cell(&sql.title), fenced("sql", &sql.statements.join("\n"))),
         Block::Text(Text { shown: Shown::OnlyQuietly, .. }) => return None,
+        Block::Excerpt(excerpt) => fenced("sql", &excerpt.text),
         Block::Text(text) => self::text(text),
         Block::Notes(notes) => {
             notes.iter().map(|note| format!("Note: {}", cell(note))).collect::<Vec<_>>().join("\n\n")

@@ -70,8 +70,8 @@ impl<'r> Findings<'r> {
 
     /// The place of a finding, its file as the repository calls it.
     fn place(&self, finding: &Finding) -> Option<Location> {
-        let Location { file, line } = finding.location.as_ref()?;
-        Some(Location::new(in_repository(self.from_repository, file), *line))
+        let place = finding.location.clone()?;
+        Some(Location { file: in_repository(self.from_repository, &place.file), ..place })
     }
 
     /// The same for formats that need a place: the lock file, which has every object of the model, where the finding has

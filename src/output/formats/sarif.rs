@@ -129,6 +129,8 @@ struct ArtifactLocation {
 #[serde(rename_all = "camelCase")]
 struct Region {
     start_line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_column: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -228,7 +230,7 @@ fn rule<'r>(findings: &Findings<'_>, finding: &'r Finding) -> Rule<'r> {
 
 fn result<'r>(finding: &'r Finding, place: Place, rule_index: usize, fingerprint: String) -> ResultOf<'r> {
     let text = std::iter::once(finding.sentence()).chain(action(finding)).collect::<Vec<_>>().join("\n");
-    let Place { file, line } = place;
+    let Place { file, line, column } = place;
     ResultOf {
         rule_id: &finding.code,
         rule_index,
@@ -237,7 +239,7 @@ fn result<'r>(finding: &'r Finding, place: Place, rule_index: usize, fingerprint
         locations: [Location {
             physical_location: PhysicalLocation {
                 artifact_location: ArtifactLocation { uri: uri(&file), uri_base_id: "%SRCROOT%" },
-                region: Region { start_line: line.max(1) },
+                region: Region { start_line: line.max(1), start_column: column },
             },
             logical_locations: [LogicalLocation {
                 fully_qualified_name: escape(&finding.object).into_owned(),
@@ -314,6 +316,18 @@ mod tests {
         assert_eq!(run["automationDetails"]["id"], "trueup/check/");
         assert_eq!(run["invocations"][0]["executionSuccessful"], true);
         assert_eq!(run["invocations"][0]["exitCodeDescription"], "findings");
+    }
+
+    #[test]
+    fn a_place_may_have_a_column() {
+        let mut sample = sample();
+        let region = |sample: &SampleReport| {
+            run(sample)["results"][0]["locations"][0]["physicalLocation"]["region"].clone()
+        };
+        assert_eq!(region(&sample), serde_json::json!({ "startLine": 4 }));
+        let place = &mut sample.findings[2].location;
+        *place = place.take().map(|place| place.at_column(7));
+        assert_eq!(region(&sample), serde_json::json!({ "startLine": 4, "startColumn": 7 }));
     }
 
     #[test]

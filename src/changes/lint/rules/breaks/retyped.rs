@@ -33,7 +33,7 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
         // What loses values is told as that.
         if family(from) != family(to) && loses::narrowed::narrowed(from, to).is_none() {
             found.push(LintMatch {
-                at: migration.statement_of(&after.id),
+                at: migration.statement_retyping(&after.id),
                 what: format!("code that knows {} as {from} gets {to} from then on", after.id),
                 instead: "add a column of the new type beside it, and drop the old one later, in a contract migration"
                     .to_owned(),

@@ -29,7 +29,7 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
         let (Some(from), Some(to)) = (before, after.get(Attribute::Type)) else { continue };
         if let Some(what) = narrowed(from, to) {
             found.push(LintMatch {
-                at: migration.statement_of(&after.id),
+                at: migration.statement_retyping(&after.id),
                 what: format!("{}: {from} to {to}: {what}", after.id),
                 instead: "keep the type, and limit new values by a CHECK; or look at the rows first, and allow it with the reason"
                     .to_owned(),
