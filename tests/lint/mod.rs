@@ -125,6 +125,23 @@ fn only_what_a_commit_does_not_have_is_judged() {
         .exit(1)
         .says(["1 migration", "V3__m.sql:1:1  warning loses.rows", "all rows are removed: public.orders"])
         .lacks("V2__m");
+    // Without a word about it, the newest tag that the commit comes after decides.
+    trueup(&project, &["lint"]).exit(1).says([
+        "3 migrations",
+        "git has no tag here",
+        "V2__m.sql:1:1  error blocks.index",
+    ]);
+    git(&["tag", "v1"]);
+    trueup(&project, &["lint"])
+        .exit(1)
+        .says(["1 migration,", "v1, the newest tag, does not have them", "V3__m.sql:1:1  warning loses.rows"])
+        .lacks("V2__m");
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "y"]);
+    git(&["tag", "v2"]);
+    let document = trueup(&project, &["lint", "--format", "json"]).exit(0).document();
+    assert_eq!((&document["since"], &document["migrations"]), (&"v2".into(), &0.into()));
+    trueup(&project, &["lint", "--since", "v1"]).exit(1).says("those that v1 does not have");
     trueup(&project, &["lint", "--since", "nowhere"]).exit(2).says(["--since nowhere", "name a commit"]);
     trueup(&project, &["lint", "9"]).exit(2).says("this project has no migration 9");
 }

@@ -8,7 +8,7 @@ use crate::project::{CommandArgs, Settings};
 /// `trueup lint`
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct LintArgs {
-    /// The versions of migrations that are applied together [default: all, each by itself]
+    /// The versions of migrations that are applied together [default: those that the newest tag of git does not have; without a tag, all, each by itself]
     #[arg(value_name = "VERSION")]
     pub(crate) versions: Vec<String>,
 
@@ -59,6 +59,7 @@ Exit codes:
   3  trueup.lock is stale, and no server to compile in
 
 Examples:
+  trueup lint                             the migrations that are not released yet
   trueup lint --since origin/main         the migrations of this branch
   trueup lint 7 8
   trueup lint --format github

@@ -1,6 +1,7 @@
 //! `trueup lint`: what migrations do to a live database, from `trueup.lock` alone.
 
 pub(super) mod args;
+mod choice;
 mod excerpts;
 mod report;
 mod since;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::changes::lint::{LintScope, RULES, lint, rule};
+use crate::changes::lint::{RULES, lint, rule};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Severity, Summary};
 use crate::migrations::Migration;
@@ -19,6 +20,7 @@ use crate::toml_table::nearest;
 use crate::workflow::deliver::deliver;
 use crate::workflow::{comparison, project_model};
 use args::LintArgs;
+use choice::{Choice, choose};
 use report::LintReport;
 
 /// Runs the command.
@@ -35,7 +37,7 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
         Some(lock) => lock,
         None => project_model::compile(settings, &sources, None).await?.lock,
     };
-    let scope = scope(settings, args, &lock, &sources.migrations)?;
+    let Choice { scope, why, since } = choose(settings, args, &lock, &sources.migrations)?;
     let shown = |migration: &Migration| project.display(&migration.path);
     let mut outcome = lint(&lock, &sources.migrations, &scope, shown)?;
     outcome.set_levels(&levels);
@@ -47,6 +49,8 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
         exit: if fails { Exit::Findings } else { Exit::Clean },
         server: lock.head.server.to_string(),
         migrations: scope.count(&lock),
+        why,
+        since,
         summary: Summary::of(&outcome.findings),
         findings: outcome.findings,
         excerpts,
@@ -73,33 +77,4 @@ fn levels(settings: &Settings) -> Result<BTreeMap<String, Option<Severity>>, Fai
             )))
     });
     Failure::collect(levels).map(|levels| levels.into_iter().collect())
-}
-
-/// Which migrations are judged.
-fn scope(
-    settings: &Settings,
-    args: &LintArgs,
-    lock: &Lock,
-    files: &[Migration],
-) -> Result<LintScope, Failure> {
-    if let Some(reference) = &args.since {
-        let known = since::files(&settings.project.dir, &settings.project.migrations_dir, reference)?;
-        let new = files.iter().filter(|file| file.path.file_name().is_none_or(|name| !known.contains(name)));
-        return Ok(LintScope::Run(new.map(|file| file.version).collect()));
-    }
-    if args.versions.is_empty() {
-        return Ok(LintScope::Each);
-    }
-    let version = |text: &String| {
-        let named = lock.migrations.iter().find(|migration| {
-            text.trim_start_matches(['V', 'v']) == migration.version.to_string()
-                || migration.revision.as_ref().is_some_and(|revision| revision.id == *text)
-        });
-        named.map(|migration| migration.version).ok_or_else(|| {
-            Failure::usage(format!("this project has no migration {text}"))
-                .next("trueup status lists those that it has")
-        })
-    };
-    Failure::collect(args.versions.iter().map(version))
-        .map(|versions| LintScope::Run(versions.into_iter().collect()))
 }

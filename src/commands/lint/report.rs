@@ -21,6 +21,11 @@ pub(super) struct LintReport {
     pub(super) server: String,
     /// How many migrations were judged.
     pub(super) migrations: usize,
+    /// Why these.
+    #[serde(skip)]
+    pub(super) why: String,
+    /// The commit, branch or tag of git whose migrations were left out.
+    pub(super) since: Option<String>,
     /// Findings by severity.
     pub(super) summary: Summary,
     /// The findings, in the order of the files.
@@ -43,7 +48,7 @@ impl Report for LintReport {
         let mut view = View::new().headline(Headline {
             subject: plural(self.migrations, "migration"),
             details: format!(", measured by PostgreSQL {}", self.server),
-            lines: Vec::new(),
+            lines: vec![self.why.clone()],
         });
         for (finding, excerpt) in self.findings.iter().zip(&self.excerpts) {
             let place = finding.location.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -93,6 +98,7 @@ impl LintReport {
 
     fn verdict(&self) -> String {
         match self.findings.len() {
+            0 if self.migrations == 0 => "OK: no migration to judge".to_owned(),
             0 => format!("OK: nothing found in {}", plural(self.migrations, "migration")),
             _ => format!("{}; how large the tables are is not known here", self.counted()),
         }

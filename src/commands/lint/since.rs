@@ -1,4 +1,4 @@
-//! The migrations that a commit of git has.
+//! The migrations that a commit of git has, and the newest tag.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -32,4 +32,12 @@ pub(super) fn files(
     }
     let paths = output.stdout.split(|byte| *byte == 0).map(OsStr::from_bytes);
     Ok(paths.filter_map(|path| Path::new(path).file_name()).map(OsStr::to_owned).collect())
+}
+
+/// The newest tag of git that the commit which is checked out comes after; `None` where there is none, or no git.
+pub(super) fn newest_tag(project: &Path) -> Option<String> {
+    let mut git = Command::new("git");
+    let output = git.arg("-C").arg(project).args(["describe", "--tags", "--abbrev=0"]).output().ok()?;
+    let tag = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !tag.is_empty()).then_some(tag)
 }
