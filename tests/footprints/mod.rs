@@ -11,8 +11,8 @@ use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
 use crate::support::{self, TestServer};
 
-use statements::{AGAIN, MORE, MORE_SETUP, OUTSIDE};
-pub(crate) use statements::{INSIDE, SETUP};
+use statements::{AGAIN, MORE, OUTSIDE};
+pub(crate) use statements::{INSIDE, MORE_SETUP, SETUP};
 
 /// The statements that the server has (MERGE came with 15), with what each of them does.
 pub(crate) fn measured(server: &TestServer) -> Vec<(&'static str, Vec<Footprint>)> {

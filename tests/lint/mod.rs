@@ -217,6 +217,15 @@ fn what_others_make_is_there_before() {
     trueup(&project, &["lint", "3", "4"]).exit(0);
 }
 
+/// Tables, partitions, keys, triggers, policies, domains, views: nothing of a new one waits, is lost or breaks.
+#[test]
+fn a_file_that_only_creates_alarms_nobody() {
+    use crate::footprints::{MORE_SETUP, SETUP};
+    let nothing: [&str; 0] = [];
+    let beside_the_base = SETUP.replace("users", "people");
+    assert_eq!(found(&[&format!("{beside_the_base}{MORE_SETUP}")]), nothing);
+}
+
 #[test]
 fn a_rule_is_switched_on_and_off_and_made_severe() {
     let project = project(&["CREATE TABLE tags (name varchar(8));\nCREATE INDEX ON users (name);"]);
@@ -252,8 +261,13 @@ fn more_facts_are_told_with_their_relations() {
         "ALTER DOMAIN address ADD CHECK (value LIKE '%@%');",
         "ALTER TABLE users ALTER name TYPE varchar(40);\nALTER TABLE users RENAME name TO label;",
         "ALTER TABLE posts ADD CONSTRAINT another FOREIGN KEY (a) REFERENCES authors;",
+        "-- trueup: contract\nDROP TABLE posts;",
     ]);
     let one = |version: &str| trueup(&project, &["lint", version]).env("COLUMNS", "200").exit_in(&[0, 1]);
+    one("9").says([
+        "V9__m.sql:2:1  warning blocks.other_table",
+        "readers and writers of public.authors wait: the statement locks it as well",
+    ]);
     one("3")
         .says([
             "V3__m.sql:2:1  warning blocks.deadlock",

@@ -47,6 +47,7 @@ pub const RULES: &[LintRule] = &[
     blocks::index::RULE,
     blocks::scan::RULE,
     blocks::rows::RULE,
+    blocks::other_table::RULE,
     blocks::partitions::RULE,
     blocks::deadlock::RULE,
     blocks::window::RULE,

@@ -2,6 +2,7 @@
 
 pub(super) mod deadlock;
 pub(super) mod index;
+pub(super) mod other_table;
 pub(super) mod partitions;
 pub(super) mod rewrite;
 pub(super) mod rows;
