@@ -1,6 +1,7 @@
 //! `trueup lint`: the rules on migrations that a real server has run, what is allowed, which migrations are judged.
 
 pub(crate) mod examples;
+mod fix;
 
 use std::process::Command;
 
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 const BASE: &str = "CREATE TABLE users (id bigint, name text);\nCREATE TABLE orders (id bigint);\n";
 
 /// A compiled project of a base and these migrations, which have the versions from 2 on.
-fn project(migrations: &[&str]) -> TempDir {
+pub(crate) fn project(migrations: &[&str]) -> TempDir {
     let project = tempfile::tempdir().unwrap();
     std::fs::write(project.path().join("trueup.toml"), "[project]\nname = \"lint\"\n").unwrap();
     std::fs::create_dir(project.path().join("migrations")).unwrap();
@@ -24,11 +25,11 @@ fn project(migrations: &[&str]) -> TempDir {
     project
 }
 
-fn compile(project: &TempDir) {
+pub(crate) fn compile(project: &TempDir) {
     trueup(project, &["compile"]).env("TRUEUP_PG_BIN", &support::server().bin_dir).exit(0);
 }
 
-fn trueup(project: &TempDir, args: &[&str]) -> Program {
+pub(crate) fn trueup(project: &TempDir, args: &[&str]) -> Program {
     support::trueup(args).current_dir(project.path())
 }
 

@@ -5,6 +5,7 @@
 //! the first of the migrations.
 
 mod allowed;
+mod fix;
 mod levels;
 mod rules;
 
@@ -23,6 +24,7 @@ use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::{Position, names_in};
 use allowed::Allowances;
 
+pub use fix::{FixedFile, LintFix, fix};
 pub use rules::{EXAMPLE_TABLES, LintRule, RULES, rule};
 
 /// What the rules found, and what they could not look at.

@@ -16,6 +16,14 @@ pub(crate) struct LintArgs {
     #[arg(long, value_name = "REF", conflicts_with = "versions")]
     pub(crate) since: Option<String>,
 
+    /// Rewrite what makes others wait: indexes CONCURRENTLY, constraints NOT VALID first, in new migrations behind all others
+    #[arg(long, conflicts_with = "fail_on")]
+    pub(crate) fix: bool,
+
+    /// With --fix: write the files without a question
+    #[arg(long, requires = "fix")]
+    pub(crate) yes: bool,
+
     /// Which findings end with exit code 1 [default: warning, which includes errors]
     #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
     pub(crate) fail_on: Vec<FailOn>,
@@ -57,10 +65,12 @@ Exit codes:
   1  findings
   2  usage or project files wrong
   3  trueup.lock is stale, and no server to compile in
+  4  --fix: not confirmed, or what would be written does not make the same schema; nothing is written
 
 Examples:
   trueup lint                             the migrations that are not released yet
   trueup lint --since origin/main         the migrations of this branch
   trueup lint 7 8
   trueup lint --format github
+  trueup lint --since v1.4 --fix          shows what it would write, and asks
   trueup explain blocks.index             why, and what to write instead";

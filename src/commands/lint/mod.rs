@@ -3,6 +3,8 @@
 pub(super) mod args;
 mod choice;
 mod excerpts;
+mod fix;
+mod fixed;
 mod report;
 mod since;
 
@@ -20,13 +22,14 @@ use crate::toml_table::nearest;
 use crate::workflow::deliver::deliver;
 use crate::workflow::{comparison, project_model};
 use args::LintArgs;
-use choice::{Choice, choose};
+use choice::choose;
 use report::LintReport;
 
 /// Runs the command.
 ///
 /// # Errors
-/// Exit 2: the project's files, or a version that is none of theirs. Exit 3: no server to compile in.
+/// Exit 2: the project's files, or a version that is none of theirs. Exit 3: no server to compile in. Exit 4: --fix is not
+/// confirmed or not proved.
 pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
     let project = &settings.project;
     let levels = levels(settings)?;
@@ -37,10 +40,15 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
         Some(lock) => lock,
         None => project_model::compile(settings, &sources, None).await?.lock,
     };
-    let Choice { scope, why, since } = choose(settings, args, &lock, &sources.migrations)?;
+    let choice = choose(settings, args, &lock, &sources.migrations)?;
     let shown = |migration: &Migration| project.display(&migration.path);
-    let mut outcome = lint(&lock, &sources.migrations, &scope, shown)?;
+    let mut outcome = lint(&lock, &sources.migrations, &choice.scope, shown)?;
     outcome.set_levels(&levels);
+    if args.fix {
+        let asked =
+            fix::AskedFix { yes: args.yes, lock: &lock, choice: &choice, findings: &outcome.findings };
+        return fix::run(settings, &sources, &asked).await;
+    }
     let files = sources.migrations.iter().map(|file| (shown(file), file.sql.as_str())).collect();
     let excerpts = excerpts::excerpts(&outcome.findings, &files);
     let fails = outcome.findings.iter().any(|finding| comparison::fails(settings, finding));
@@ -48,9 +56,9 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
         run: settings.run.clone(),
         exit: if fails { Exit::Findings } else { Exit::Clean },
         server: lock.head.server.to_string(),
-        migrations: scope.count(&lock),
-        why,
-        since,
+        migrations: choice.scope.count(&lock),
+        why: choice.why,
+        since: choice.since,
         summary: Summary::of(&outcome.findings),
         findings: outcome.findings,
         excerpts,

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::writing::FileSet;
 use super::{NewFile, first_of, proof};
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::{Directives, Migration};
@@ -15,6 +14,7 @@ use crate::postgres::catalog::{Catalog, Object, ObjectId};
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
 use crate::workflow::comparison::{in_scope, named};
+use crate::workflow::file_set::FileSet;
 
 /// The file name of the baseline.
 const BASELINE: &str = "V1__baseline.sql";

@@ -5,7 +5,6 @@
 
 mod change;
 mod proof;
-mod writing;
 
 use std::path::PathBuf;
 
@@ -191,7 +190,7 @@ fn declared(sources: &Sources) -> Sources {
 }
 
 /// The first of some lines, and how many more there are.
-fn first_of(lines: &[String]) -> String {
+pub(super) fn first_of(lines: &[String]) -> String {
     let mut text: String = lines.iter().take(MOST_SHOWN).map(|line| format!("\n  {line}")).collect();
     if lines.len() > MOST_SHOWN {
         text.push_str(&format!("\n  and {} more", lines.len() - MOST_SHOWN));

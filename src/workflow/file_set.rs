@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access};
 use tempfile::NamedTempFile;
 
-use super::first_of;
 use crate::error::{ErrorCode, Failure};
 use crate::plain_file;
+use crate::workflow::schema_files::first_of;
 
 /// The files that a run writes and removes.
-pub(super) struct FileSet<'f> {
+pub(crate) struct FileSet<'f> {
     /// The directory of the project, in which all of them are.
-    pub(super) project: &'f Path,
-    pub(super) texts: Vec<(PathBuf, &'f str)>,
-    pub(super) removed: Vec<PathBuf>,
+    pub(crate) project: &'f Path,
+    pub(crate) texts: Vec<(PathBuf, &'f str)>,
+    pub(crate) removed: Vec<PathBuf>,
 }
 
 impl FileSet<'_> {
@@ -25,7 +25,7 @@ impl FileSet<'_> {
     ///
     /// # Errors
     /// Exit 2: what stands in the way, at all of these places.
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         let places = self.texts.iter().map(|(path, _)| path).chain(&self.removed);
         Failure::collect(places.map(|path| check_place(self.project, path))).map(drop)
     }
@@ -34,7 +34,7 @@ impl FileSet<'_> {
     ///
     /// # Errors
     /// Exit 2, with the files that were written, where there are any.
-    pub(super) fn carry_out(self) -> Result<(), Failure> {
+    pub(crate) fn carry_out(self) -> Result<(), Failure> {
         self.check()?;
         let mut made = MadeDirectories::default();
         let mut beside: Vec<(NamedTempFile, &PathBuf)> = Vec::new();
