@@ -88,6 +88,12 @@ fn what_comes_to_something_else_is_not_written() {
         .exit(4)
         .says(["does not make the same schema; nothing was written", "ON CONFLICT"]);
     assert_eq!((names(&project).len(), text(&project, "V2__m.sql")), (3, before));
+    // Somebody has looked at this statement as it is.
+    let allowed = "-- trueup: allow fails.name_length: agreed\nALTER TABLE users ADD CONSTRAINT users_name CHECK (name <> '');";
+    std::fs::write(project.path().join("migrations/V3__m.sql"), allowed).unwrap();
+    fix(&project, &["3", "--yes"])
+        .exit(1)
+        .says(["V3__m.sql:2:1: an allow stands above it", "nothing to write"]);
     // What is released cannot be known.
     fix(&project, &["--yes"]).exit(2).says(["which migrations are released", "--since REF"]);
     std::fs::write(
@@ -97,6 +103,6 @@ fn what_comes_to_something_else_is_not_written() {
     .unwrap();
     fix(&project, &["3", "--yes"])
         .exit(1)
-        .says(["not fixed: migrations/V3__m.sql:1:1: it has a down script", "nothing to write"]);
+        .says(["not fixed: migrations/V3__m.sql:2:1: it has a down script", "nothing to write"]);
     assert_eq!(names(&project).len(), 4);
 }

@@ -1,5 +1,6 @@
 //! `trueup lint`: the rules on migrations that a real server has run, what is allowed, which migrations are judged.
 
+mod deadlock;
 pub(crate) mod examples;
 mod fix;
 

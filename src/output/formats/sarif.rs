@@ -209,6 +209,9 @@ fn rule<'r>(findings: &Findings<'_>, finding: &'r Finding) -> Rule<'r> {
         ("data_check", _) => "Rows are not as a check in checks/ says that they have to be.".to_owned(),
         ("seed", Change::Missing) => "A row that schema/seeds/ declares is missing.".to_owned(),
         ("seed", _) => "A row is not as schema/seeds/ declares it.".to_owned(),
+        ("migration", _) if findings.envelope.command == Some("lint") => {
+            "What a migration does to a database that is in use.".to_owned()
+        }
         ("migration", _) => "A migration is not as the history of the database has it.".to_owned(),
         ("database", _) => "The database is not one that this project has migrated.".to_owned(),
         (_, Change::Missing) => format!("Declared, but not in the database: {kind}."),

@@ -124,6 +124,14 @@ impl Fixing {
     }
 }
 
+/// Whether the last comments of this text allow something in the statement that follows it.
+fn allows_above(text: &str) -> bool {
+    let above = text.lines().rev().map(str::trim);
+    above
+        .take_while(|line| line.is_empty() || line.starts_with("--"))
+        .any(|line| line.contains("trueup: allow"))
+}
+
 /// A file and what is to be changed in it.
 struct Script<'f> {
     file: &'f Migration,
@@ -152,6 +160,9 @@ impl<'f> Script<'f> {
         let safer = Safer::of(&statement).ok_or(
             "only CREATE INDEX, and ALTER TABLE with one named constraint or SET NOT NULL, are changed",
         )?;
+        if allows_above(&file.sql[..statement.offset]) {
+            return Err("an allow stands above it, which is about the statement as it is");
+        }
         let alone = file.directives.no_transaction;
         let is_only = self.statements.len() == 1;
         let from = file.path.file_name().unwrap_or_default().to_string_lossy();

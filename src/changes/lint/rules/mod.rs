@@ -63,6 +63,7 @@ pub const RULES: &[LintRule] = &[
     fails::foreign_key_without_index::RULE,
     fails::name_length::RULE,
     fails::setting::RULE,
+    fails::too_many_locks::RULE,
     style::bigint::RULE,
     style::text::RULE,
     style::timestamptz::RULE,

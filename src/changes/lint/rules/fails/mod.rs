@@ -3,5 +3,6 @@
 pub(super) mod foreign_key_without_index;
 pub(super) mod name_length;
 pub(super) mod setting;
+pub(super) mod too_many_locks;
 
 use super::{LintMatch, LintRule, LintedMigration};
