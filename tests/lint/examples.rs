@@ -31,7 +31,12 @@ pub(crate) fn are_judged_as_they_say(server: &TestServer) {
     let directory = project.path().join("migrations");
     std::fs::create_dir(&directory).unwrap();
     for (index, sql) in migrations.iter().enumerate() {
-        std::fs::write(directory.join(format!("V{}__m.sql", index + 1)), sql).unwrap();
+        let (up, down) =
+            sql.split_once("\n-- down script\n").map_or((sql.as_str(), None), |(up, down)| (up, Some(down)));
+        std::fs::write(directory.join(format!("V{}__m.sql", index + 1)), up).unwrap();
+        if let Some(down) = down {
+            std::fs::write(directory.join(format!("V{}__m.down.sql", index + 1)), down).unwrap();
+        }
     }
     let sources = Sources::read(project.path(), &directory).unwrap();
     let settings = CompiledSettings { search_path: "public, pg_temp".into(), ..CompiledSettings::default() };

@@ -21,7 +21,7 @@ use crate::migrations::script::{Examination, ExaminedStatement};
 use crate::model::{CompiledMigration, Effect, Footprint, HeldLock, Lock, is_long_and_plain};
 use crate::postgres::catalog::{Kind, Object, ObjectId};
 use crate::postgres::lock_mode::LockMode;
-use crate::postgres::sql::{Position, names_in};
+use crate::postgres::sql::{Position, names_in, read_file};
 use allowed::Allowances;
 
 pub use fix::{FixedFile, LintFix, fix};
@@ -194,6 +194,8 @@ struct LintedMigration<'l> {
     held: BTreeMap<Position, BTreeMap<SmolStr, HeldLock>>,
     /// The objects that were there before the first of the migrations.
     base: &'l Before,
+    /// The name of its down script, and what that does, where that is known.
+    down: Option<(String, Vec<Footprint>)>,
 }
 
 /// What a rule found.
@@ -216,8 +218,12 @@ impl<'l> LintedMigration<'l> {
     ) -> Self {
         let transactional = !file.directives.no_transaction;
         let held = Footprint::held(&compiled.footprints, transactional);
+        let down = file.down.as_ref().zip(compiled.down.as_ref()).and_then(|(path, down)| {
+            let footprints = down.footprints(&read_file(path).ok()?)?.to_vec();
+            Some((path.file_name()?.to_string_lossy().into_owned(), footprints))
+        });
         let held = compiled.footprints.iter().map(|footprint| footprint.at).zip(held).collect();
-        Self { lock, compiled, title: file.id().to_string(), transactional, statements, held, base }
+        Self { lock, compiled, title: file.id().to_string(), transactional, statements, held, base, down }
     }
 
     fn findings(&self, file: &str) -> Vec<Finding> {

@@ -25,7 +25,8 @@ pub struct LintRule {
     pub help: &'static str,
     /// A migration in which it finds something, on [`EXAMPLE_TABLES`].
     pub bad: &'static str,
-    /// What to write instead; several migrations are divided by a line `-- next migration`.
+    /// What to write instead; several migrations are divided by a line `-- next migration`; a down script
+    /// follows a line `-- down script`.
     pub good: &'static str,
     pub(super) find: fn(&LintedMigration<'_>) -> Vec<LintMatch>,
 }
@@ -60,6 +61,7 @@ pub const RULES: &[LintRule] = &[
     breaks::retyped::RULE,
     breaks::label::RULE,
     breaks::mixed::RULE,
+    fails::down_heavier::RULE,
     fails::foreign_key_without_index::RULE,
     fails::name_length::RULE,
     fails::setting::RULE,

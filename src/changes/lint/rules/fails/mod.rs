@@ -1,5 +1,6 @@
 //! What fails later, or does something else than its text says.
 
+pub(super) mod down_heavier;
 pub(super) mod foreign_key_without_index;
 pub(super) mod name_length;
 pub(super) mod setting;
