@@ -108,6 +108,19 @@ pub(crate) const ROOMS: &[Room] = &[
         ],
     ),
     room(
+        "changes/estimate",
+        &[
+            "findings",
+            "migrations",
+            "model",
+            "postgres/catalog",
+            "postgres/lock_mode",
+            "postgres/sql",
+            "snapshot",
+            "text",
+        ],
+    ),
+    room(
         "changes/lint",
         &[
             "error",
