@@ -169,6 +169,7 @@ pub(crate) const ROOMS: &[Room] = &[
         "workflow",
         &[
             "backup",
+            "changes/estimate",
             "changes/executor",
             "changes/plan",
             "cli",
