@@ -1,6 +1,7 @@
 //! What is said of sizes: how long the statements of a plan take, what is refused for that, and `sizes.json`.
 
 mod plan;
+mod recorded;
 
 use std::fs;
 
