@@ -9,6 +9,7 @@ use clap::ValueEnum as _;
 use toml::de::DeTable;
 
 use super::backup::{BackupSettings, backup};
+use super::lint::{LintSettings, lint};
 use super::migrations::{MigrationSettings, migrations};
 use super::pattern::Patterns;
 use super::repair::{RepairSettings, repair};
@@ -38,6 +39,8 @@ pub struct ProjectFile {
     pub check: CheckSettings,
     /// `[backup]`
     pub backup: BackupSettings,
+    /// `[lint]`
+    pub lint: LintSettings,
     /// `[repair]`
     pub repair: RepairSettings,
     /// `[environments.NAME]`
@@ -186,6 +189,10 @@ impl ProjectFile {
         }
         if let Some(section) = top.section("backup")? {
             file.backup = backup(&section)?;
+            section.finish()?;
+        }
+        if let Some(section) = top.section("lint")? {
+            file.lint = lint(&section)?;
             section.finish()?;
         }
         if let Some(section) = top.section("repair")? {

@@ -5,6 +5,7 @@ mod backup;
 mod command_args;
 mod directory;
 mod file;
+mod lint;
 mod migrations;
 mod output;
 mod own_tool;
@@ -19,6 +20,7 @@ pub use directory::{LOCK_FILE, Project, SETTINGS_FILE, called};
 pub use file::{
     CheckSettings, CompileSettings, DatabaseSettings, Environment, ProjectFile, SeverityOverride,
 };
+pub use lint::LintSettings;
 pub use migrations::MigrationSettings;
 pub use output::{OutputFile, OutputSettings};
 pub use own_tool::OwnTool;

@@ -8,6 +8,7 @@ use super::backup::BackupSettings;
 use super::command_args::CommandCall;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, ProjectFile};
+use super::lint::LintSettings;
 use super::migrations::MigrationSettings;
 use super::output::OutputSettings;
 use super::pattern::{Patterns, matches};
@@ -44,6 +45,8 @@ pub struct Settings {
     pub migrations: MigrationSettings,
     /// `[backup]`
     pub backup: BackupSettings,
+    /// `[lint]`
+    pub lint: LintSettings,
     /// `[repair]`
     pub repair: RepairSettings,
     /// The credentials for an object store.
@@ -112,8 +115,17 @@ impl Settings {
         let has_project = args.needs_project() || args.continues_project() && has_settings;
         let file =
             if has_project && has_settings { ProjectFile::read(&path)? } else { ProjectFile::default() };
-        let ProjectFile { name, mut database, compile, migrations, check, backup, repair, environments } =
-            file;
+        let ProjectFile {
+            name,
+            mut database,
+            compile,
+            migrations,
+            check,
+            backup,
+            lint,
+            repair,
+            environments,
+        } = file;
         let asked = shared.environment.clone().or_else(|| process_env.lossy("TRUEUP_ENV"));
         let environment_asked_for = asked.is_some();
         let environment = match args.environment(asked)? {
@@ -150,6 +162,7 @@ impl Settings {
             environments,
             migrations,
             backup,
+            lint,
             repair,
             credentials: process_env.credentials(),
             caller: process_env.caller(command),

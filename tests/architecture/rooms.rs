@@ -123,6 +123,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room(
         "changes/lint",
         &[
+            "changes/estimate",
             "error",
             "findings",
             "migrations",
@@ -130,6 +131,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "postgres/catalog",
             "postgres/lock_mode",
             "postgres/sql",
+            "snapshot",
             "text",
         ],
     ),
@@ -169,8 +171,8 @@ pub(crate) const ROOMS: &[Room] = &[
         "workflow",
         &[
             "backup",
-            "changes/estimate",
             "changes/executor",
+            "changes/estimate",
             "changes/plan",
             "cli",
             "data/checks",

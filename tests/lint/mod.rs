@@ -1,5 +1,7 @@
 //! `trueup lint`: the rules on migrations that a real server has run, what is allowed, which migrations are judged.
 
+mod sizes;
+
 use std::process::Command;
 
 use trueup::changes::lint::RULES;

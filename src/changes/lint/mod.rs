@@ -6,6 +6,7 @@
 
 mod allowed;
 mod rules;
+mod sized;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -22,6 +23,7 @@ use crate::postgres::sql::{Position, names_in};
 use allowed::Allowances;
 
 pub use rules::{LintRule, RULES, rule};
+pub use sized::{LintSizes, SilencedFinding, SizedFindings};
 
 /// What the rules found, and what they could not look at.
 #[derive(Debug, Default)]
