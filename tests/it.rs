@@ -34,4 +34,5 @@ mod reports;
 mod restore;
 mod scratch;
 mod seeds;
+mod sizes;
 mod support;

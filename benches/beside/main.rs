@@ -1,7 +1,7 @@
 //! trueup's commands beside the programs that come with PostgreSQL, whole processes in one run, and the binary itself.
 //! Prints one table of medians and ratios; fails when a ratio is above its limit.
 //!
-//! `TRUEUP_BENCH=check,compile,upgrade,status,backup,repair` names what is measured. `TRUEUP_BENCH_SIZES=1000` leaves out `check`'s larger
+//! `TRUEUP_BENCH=check,compile,upgrade,status,backup,repair,estimate` names what is measured. `TRUEUP_BENCH_SIZES=1000` leaves out `check`'s larger
 //! schema, `TRUEUP_BENCH_SIZES=` leaves only what is small.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints")]
 
@@ -9,6 +9,7 @@ mod backup;
 mod binary;
 mod check;
 mod compile;
+mod estimate;
 mod linkage;
 mod measure;
 mod migrations;
@@ -33,7 +34,7 @@ use table::Figure;
 type Room = fn(&Server) -> Result<Vec<Figure>>;
 
 /// What can be measured on a server.
-const ROOMS: [(&str, Locks, Room); 6] = [
+const ROOMS: [(&str, Locks, Room); 7] = [
     // `pg_dump` locks 10,000 tables in one transaction.
     ("check", Locks::Many, check::figures),
     ("compile", Locks::Default, compile::figures),
@@ -41,6 +42,7 @@ const ROOMS: [(&str, Locks, Room); 6] = [
     ("status", Locks::Default, status::figures),
     ("backup", Locks::Default, backup::figures),
     ("repair", Locks::Default, repair::figures),
+    ("estimate", Locks::Default, estimate::figures),
 ];
 
 #[allow(clippy::disallowed_methods, reason = "a benchmark is told by variables")]

@@ -18,6 +18,7 @@ mod registry;
 mod resolve;
 mod restore;
 mod seed;
+mod sizes;
 mod status;
 mod undo;
 mod upgrade;
@@ -45,6 +46,7 @@ registry::commands! {
     compile: reads CompileArgs,
     lint: reads LintArgs,
     explain: reads ExplainArgs,
+    sizes: reads SizesArgs,
     verify: reads_or_fixes VerifyArgs,
     undo: writes UndoArgs,
     seed: writes SeedArgs,

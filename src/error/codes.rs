@@ -102,6 +102,8 @@ error_codes! {
     CHECKS_INVALID = "checks.invalid";
     /// A file of `schema/seeds/` is wrong.
     SEEDS_INVALID = "seeds.invalid";
+    /// `sizes.json` is wrong.
+    SIZES_INVALID = "sizes.invalid";
     /// `trueup.lock` cannot be read.
     LOCK_FILE_INVALID = "lock_file.invalid";
     /// `trueup.lock` is older than the files that it is built from, and has to be current here.
@@ -215,6 +217,8 @@ error_codes! {
     MIGRATION_UNSUPPORTED = "migration.unsupported";
     /// The server refused a statement of a migration.
     MIGRATION_FAILED = "migration.failed";
+    /// A statement of a migration would take longer than it may; it was not begun.
+    MIGRATION_TOO_LONG = "migration.too_long";
     /// What a migration built is not what trueup.lock says it builds.
     MIGRATION_NOT_PROVED = "migration.not_proved";
     /// A migration that is to be reverted has no down script.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Cause, CauseKind, Location, Remedy, Severity};
+use super::{Cause, CauseKind, Location, Remedy, ReportedEstimate, Severity};
 
 /// What kind of difference it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -97,6 +97,9 @@ pub struct Finding {
     /// The place in the project's files that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
+    /// How long others wait for it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<ReportedEstimate>,
     /// The two sides in a few words, where no attribute says them.
     #[serde(skip)]
     pub sides: Option<Sides>,
@@ -125,6 +128,7 @@ impl Finding {
             remedy: Remedy::default(),
             consequences: Vec::new(),
             location: None,
+            estimate: None,
             sides: None,
             undeclared: None,
         }

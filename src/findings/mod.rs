@@ -5,6 +5,7 @@
 
 mod cause;
 mod command;
+mod estimate;
 mod finding;
 mod location;
 mod remedy;
@@ -12,6 +13,7 @@ mod severity;
 
 pub use cause::{Cause, CauseKind};
 pub use command::Command;
+pub use estimate::{ReportedEstimate, Seconds};
 pub use finding::{AttributeFinding, Change, Finding, Sides, Undeclared};
 pub use location::{LOCK_FILE, Location};
 pub use remedy::{Hazard, Remedy};

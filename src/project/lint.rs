@@ -1,7 +1,8 @@
-//! The section `[lint]` of `trueup.toml`: which rules of `lint` are on, and how severe they are.
+//! The section `[lint]` of `trueup.toml`: which rules of `lint` are on, how severe they are, and which relations are small.
 
 use std::collections::BTreeMap;
 
+use super::pattern::Patterns;
 use crate::error::Failure;
 use crate::findings::Severity;
 use crate::toml_table::TomlTable;
@@ -11,6 +12,16 @@ use crate::toml_table::TomlTable;
 pub struct LintSettings {
     /// The configured levels by the codes of rules.
     pub rules: BTreeMap<String, RuleSetting>,
+    /// The relations that are small whatever is known of their size, with or without their schema.
+    pub small: Patterns,
+}
+
+impl LintSettings {
+    /// Whether a relation of this qualified and quoted name is small.
+    pub fn is_small(&self, relation: &str) -> bool {
+        let bare = relation.rsplit_once('.').map_or(relation, |(_, bare)| bare);
+        self.small.matches(relation) || self.small.matches(bare)
+    }
 }
 
 /// An entry of `[lint] rules`.
@@ -26,7 +37,10 @@ pub struct RuleSetting {
 const OFF: &str = "off";
 
 pub(super) fn lint(section: TomlTable<'_, '_>) -> Result<LintSettings, Failure> {
-    let mut settings = LintSettings::default();
+    let mut settings = LintSettings {
+        small: Patterns::new(section.strings("small")?.unwrap_or_default()),
+        ..LintSettings::default()
+    };
     if let Some(rules) = section.section("rules")? {
         let read = |word: &str, line| match (word, Severity::from_word(word)) {
             (OFF, _) => Some(RuleSetting { severity: None, line }),
@@ -57,5 +71,21 @@ mod tests {
             "{}",
             failure.what
         );
+    }
+
+    #[test]
+    fn a_small_relation_is_named_with_or_without_its_schema() {
+        let settings = LintSettings {
+            small: Patterns::new(["settings", "app.*"].map(str::to_owned)),
+            ..LintSettings::default()
+        };
+        for (relation, small) in [
+            ("public.settings", true),
+            ("app.users", true),
+            ("public.users", false),
+            ("public.old_settings", false),
+        ] {
+            assert_eq!(settings.is_small(relation), small, "{relation}");
+        }
     }
 }

@@ -53,7 +53,7 @@ use seeded::SeedReading;
 pub use seeded::{Asked, Seeded, UnseenReason, UnseenTable, ask_inside, has_written};
 use sequences::SequenceReading;
 pub use sequences::{SequenceBehind, UnreadReason, UnreadSequence};
-pub use sizes::{Size, database_bytes, sizes};
+pub use sizes::{AllSizes, Size, all_sizes, database_bytes, sizes};
 pub use status::{StatusSnapshot, take_status};
 
 /// How often a catalog is read that changes while it is read.

@@ -19,7 +19,7 @@ use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::required_checks::Required;
 use crate::workflow::write_command::WriteCommand;
-use crate::workflow::{comparison, environment_mark, plan_steps};
+use crate::workflow::{comparison, environment_mark, plan_steps, sizes};
 use crate::writer::{StepLimits, StopSignal, interrupted};
 
 /// What is to be done, and why.
@@ -64,6 +64,11 @@ pub(crate) trait MigrateCommand {
 
     /// `--no-backup`
     fn no_backup(&self) -> bool;
+
+    /// Whether its limits of time hold where its statements are run. Those of a script for elsewhere do not.
+    fn keeps_limits(&self) -> bool {
+        true
+    }
 
     /// How the command ends when it did its work.
     fn exit(&self, plan: &MigrationPlan, document: &SchemaReport) -> Exit;
@@ -119,7 +124,7 @@ pub(crate) async fn run<C: MigrateCommand>(
 /// Plans from one read-only snapshot, as `check` takes it.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`run`]. Exit 4 also: a statement would take longer than it may.
 pub(crate) async fn preview<C: MigrateCommand>(
     settings: &Settings,
     change: &C,
@@ -130,7 +135,10 @@ pub(crate) async fn preview<C: MigrateCommand>(
     let snapshot = comparison::take_snapshot_on(settings, &mut session, &declared).await?;
     let mut prepared = change.prepare(settings, &target, &declared, snapshot)?;
     shorten(settings, &target, &declared.migrations, &mut prepared).await?;
-    plan_steps::measure(prepared.document.plan.as_mut(), &mut session).await?;
+    let too_long = sizes::measure(settings, &declared, &mut prepared, &mut session).await?;
+    if change.keeps_limits() {
+        sizes::refuse_too_long(&too_long)?;
+    }
     let mark = prepared.snapshot.mark();
     let protected = environment_mark::protected(settings, mark).is_some();
     plan_backup(settings, change, protected, false, &mut prepared, &mut session).await?;
@@ -193,7 +201,8 @@ async fn prepare<C: MigrateCommand>(
     let snapshot = writing.take_snapshot(declared).await?;
     let mut prepared = change.prepare(settings, &writing.target, declared, snapshot)?;
     shorten(settings, &writing.target, &declared.migrations, &mut prepared).await?;
-    plan_steps::measure(prepared.document.plan.as_mut(), writing.writer.read_session().await?).await?;
+    let session = writing.writer.read_session().await?;
+    sizes::refuse_too_long(&sizes::measure(settings, declared, &mut prepared, session).await?)?;
     let mark = prepared.snapshot.mark();
     let protected = environment_mark::protected(settings, mark).is_some();
     plan_backup(settings, change, protected, true, &mut prepared, writing.writer.read_session().await?)

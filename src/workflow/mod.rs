@@ -17,5 +17,6 @@ pub(crate) mod reports;
 pub(crate) mod required_checks;
 pub(crate) mod schema_files;
 pub(crate) mod signals;
+pub(crate) mod sizes;
 pub(crate) mod trusted;
 pub(crate) mod write_command;

@@ -1,6 +1,6 @@
 //! Converts a plan to reports and scripts, and names the history that it is recorded in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use smol_str::SmolStr;
@@ -13,14 +13,12 @@ use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration, ToolLedger};
 use crate::model::{CompiledMigration, Effect, RowWork};
 use crate::postgres::catalog::{Kind, ObjectId};
-use crate::postgres::connection::Session;
 use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::{QualifiedTable, identifier, schemas_of_path};
 use crate::project::Settings;
-use crate::snapshot::{self, DatabaseSnapshot, KeptTable};
+use crate::snapshot::{DatabaseSnapshot, KeptTable};
 use crate::workflow::migrate::PreparedChange;
 use crate::workflow::reports::footprint_report::{FootprintReport, RowWorkReport};
-use crate::workflow::reports::loss::LossReport;
 use crate::workflow::reports::plan_report::{
     FileAction, LockReport, PlanDirection, PlanReport, StepReport, StopReport,
 };
@@ -153,7 +151,7 @@ pub(crate) fn refuse_missing_schema(
     Err(Failure::new(Exit::Refused, what).code(ErrorCode::HISTORY_NO_SCHEMA).next(next))
 }
 
-/// The plan, with the locks that it takes and how large what it locks is.
+/// The plan, with the locks that it takes. How large what it locks is, `sizes::measure` adds.
 pub(crate) fn report(
     settings: &Settings,
     plan: &mut MigrationPlan,
@@ -192,6 +190,7 @@ fn step_report(settings: &Settings, step: &Step) -> StepReport {
         statements: step.script.statements.iter().map(|statement| statement.summary.clone()).collect(),
         locks: step.held.iter().map(|(relation, mode)| lock_report(relation, *mode, &works)).collect(),
         footprints: footprints(settings, step),
+        waiting: Vec::new(),
     }
 }
 
@@ -209,25 +208,7 @@ fn lock_report(relation: &ObjectId, mode: LockMode, works: &BTreeMap<SmolStr, Ro
     };
     let name = relation.to_string();
     let work = works.get(name.as_str()).cloned().map(RowWorkReport::of);
-    LockReport { relation: name, mode: mode.name(), blocks, rows: None, bytes: None, work }
-}
-
-/// Adds to a plan how large what it locks is, and what is lost.
-///
-/// # Errors
-/// As [`survey::sizes`].
-pub(crate) async fn measure(plan: Option<&mut PlanReport>, session: &mut Session) -> Result<()> {
-    let Some(plan) = plan else { return Ok(()) };
-    let locks = plan.steps.iter().flat_map(|step| &step.locks);
-    let mut relations: BTreeSet<&str> = locks.map(|lock| lock.relation.as_str()).collect();
-    relations.extend(LossReport::tables(&plan.lost));
-    let sizes = snapshot::sizes(session, &relations).await?;
-    for lock in plan.steps.iter_mut().flat_map(|step| &mut step.locks) {
-        let size = sizes.get(&lock.relation);
-        (lock.rows, lock.bytes) = (size.map(|size| size.rows), size.map(|size| size.bytes));
-    }
-    LossReport::measure(&mut plan.lost, &sizes);
-    Ok(())
+    LockReport { relation: name, mode: mode.name(), blocks, rows: None, bytes: None, work, estimate: None }
 }
 
 /// A prepared plan as one script.

@@ -108,8 +108,22 @@ pub(crate) const ROOMS: &[Room] = &[
         ],
     ),
     room(
+        "changes/estimate",
+        &[
+            "findings",
+            "migrations",
+            "model",
+            "postgres/catalog",
+            "postgres/lock_mode",
+            "postgres/sql",
+            "snapshot",
+            "text",
+        ],
+    ),
+    room(
         "changes/lint",
         &[
+            "changes/estimate",
             "error",
             "findings",
             "migrations",
@@ -117,6 +131,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "postgres/catalog",
             "postgres/lock_mode",
             "postgres/sql",
+            "snapshot",
             "text",
         ],
     ),
@@ -157,6 +172,7 @@ pub(crate) const ROOMS: &[Room] = &[
         &[
             "backup",
             "changes/executor",
+            "changes/estimate",
             "changes/plan",
             "cli",
             "data/checks",

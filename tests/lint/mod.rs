@@ -3,6 +3,7 @@
 mod deadlock;
 pub(crate) mod examples;
 mod fix;
+mod sizes;
 
 use std::process::Command;
 

@@ -8,6 +8,7 @@ mod allowed;
 mod fix;
 mod levels;
 mod rules;
+mod sized;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use allowed::Allowances;
 
 pub use fix::{FixedFile, LintFix, fix};
 pub use rules::{EXAMPLE_TABLES, LintRule, RULES, rule};
+pub use sized::{LintSizes, SilencedFinding, SizedFindings};
 
 /// What the rules found, and what they could not look at.
 #[derive(Debug, Default)]

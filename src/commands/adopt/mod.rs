@@ -442,6 +442,7 @@ fn plan(settings: &Settings, declared: &ProjectModel, versions: &BTreeSet<i64>) 
         statements: Vec::new(),
         locks: Vec::new(),
         footprints: Vec::new(),
+        waiting: Vec::new(),
     };
     PlanReport {
         direction: PlanDirection::Adopt,

@@ -8,7 +8,7 @@ use crate::project::{CommandArgs, Settings};
 /// `trueup lint`
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct LintArgs {
-    /// The versions of migrations that are applied together [default: those that the newest tag of git does not have; without a tag, all, each by itself]
+    /// The versions of migrations that are applied together [default: with --env those that are pending there; else those that the newest tag of git does not have; without a tag, all, each by itself]
     #[arg(value_name = "VERSION")]
     pub(crate) versions: Vec<String>,
 
@@ -38,8 +38,10 @@ impl Documented for LintArgs {
         summary: "What migrations do to a live database: who waits, what is lost, what breaks",
         description: "\
             Judges migrations by what their statements did in a real PostgreSQL when the project was compiled: the locks that they took, \
-            the tables that they read or wrote as a whole, also in functions and DO blocks. It needs no database and no rows, and \
-            does not know how large tables are. Tables that the same migrations create are left alone.\n\n\
+            the tables that they read or wrote as a whole, also in functions and DO blocks. It needs no database and no rows. \
+            Tables that the same migrations create are left alone.\n\n\
+            How long others wait depends on sizes: those of the database that --env or --database-url names, else those of \
+            sizes.json, which `trueup sizes` writes. A small table makes nobody wait (fewer than 10,000 rows, or [lint] small).\n\n\
             What is meant is allowed above the statement, with a reason: -- trueup: allow blocks.index: the table is small",
         after: AFTER_HELP,
         aliases: &[],
@@ -64,13 +66,15 @@ Exit codes:
   0  nothing found
   1  findings
   2  usage or project files wrong
-  3  trueup.lock is stale, and no server to compile in
-  4  --fix: not confirmed, or what would be written does not make the same schema; nothing is written
+  3  no server to compile a stale trueup.lock in, or no database
+  4  another database than the environment expects; --fix: not confirmed, or what would be written does not make the same
+     schema; nothing is written
 
 Examples:
   trueup lint                             the migrations that are not released yet
   trueup lint --since origin/main         the migrations of this branch
   trueup lint 7 8
+  trueup lint --env production            what is pending there, with its sizes
   trueup lint --format github
   trueup lint --since v1.4 --fix          shows what it would write, and asks
   trueup explain blocks.index             why, and what to write instead";

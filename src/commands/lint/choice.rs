@@ -19,7 +19,8 @@ pub(super) struct Choice {
     pub(super) since: Option<String>,
 }
 
-/// Chooses them: those that are named, else those that `--since` does not have, else those that the newest tag does not have,
+/// Chooses them: those that are named, else those that `--since` does not have, else those that are `pending` in a
+/// database that was named, else those that the newest tag does not have,
 /// else all.
 ///
 /// # Errors
@@ -29,6 +30,7 @@ pub(super) fn choose(
     args: &LintArgs,
     lock: &Lock,
     files: &[Migration],
+    pending: Option<&BTreeSet<i64>>,
 ) -> Result<Choice, Failure> {
     if !args.versions.is_empty() {
         let versions = Failure::collect(args.versions.iter().map(|text| version(lock, text)))?;
@@ -39,6 +41,10 @@ pub(super) fn choose(
         let scope = LintScope::Run(not_in(settings, files, reference)?);
         let why = format!("judged: those that {reference} does not have, as one run");
         return Ok(Choice { scope, why, since: Some(reference.clone()) });
+    }
+    if let Some(pending) = pending {
+        let why = "judged: those that are pending in that database, as one run".to_owned();
+        return Ok(Choice { scope: LintScope::Run(pending.clone()), why, since: None });
     }
     if let Some(tag) = since::newest_tag(&settings.project.dir) {
         let scope = LintScope::Run(not_in(settings, files, &tag)?);

@@ -1,4 +1,4 @@
-//! `trueup lint`: what migrations do to a live database, from `trueup.lock` alone.
+//! `trueup lint`: what migrations do to a live database, from `trueup.lock`, and from sizes where they are known.
 
 pub(super) mod args;
 mod choice;
@@ -7,6 +7,7 @@ mod fix;
 mod fixed;
 mod report;
 mod since;
+mod sizes;
 
 use std::collections::BTreeMap;
 
@@ -23,13 +24,13 @@ use crate::workflow::deliver::deliver;
 use crate::workflow::{comparison, project_model};
 use args::LintArgs;
 use choice::choose;
-use report::LintReport;
+use report::{LintReport, Silenced};
 
 /// Runs the command.
 ///
 /// # Errors
 /// Exit 2: the project's files, or a version that is none of theirs. Exit 3: no server to compile in. Exit 4: --fix is not
-/// confirmed or not proved.
+/// confirmed or not proved. As [`sizes::find`].
 pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
     let project = &settings.project;
     let levels = levels(settings)?;
@@ -40,9 +41,12 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
         Some(lock) => lock,
         None => project_model::compile(settings, &sources, None).await?.lock,
     };
-    let choice = choose(settings, args, &lock, &sources.migrations)?;
+    let found = sizes::find(settings, &lock, &sources.migrations).await?;
+    let pending = found.as_ref().and_then(|found| found.pending.as_ref());
+    let choice = choose(settings, args, &lock, &sources.migrations, pending)?;
     let shown = |migration: &Migration| project.display(&migration.path);
     let mut outcome = lint(&lock, &sources.migrations, &choice.scope, shown)?;
+    let sized = sizes::apply(settings, &lock, &sources.migrations, found.as_ref(), &mut outcome);
     outcome.set_levels(&levels);
     if args.fix {
         let asked =
@@ -64,6 +68,9 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
         excerpts,
         unmeasured: outcome.unmeasured,
         programs: outcome.programs,
+        sizes: found.map(|found| found.source),
+        silenced: sized.silenced.into_iter().map(Silenced::from).collect(),
+        unknown_sizes: sized.unknown,
     };
     deliver(&settings.output, &report)?;
     Ok(report.exit)

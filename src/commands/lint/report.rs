@@ -1,7 +1,12 @@
 //! The report of `trueup lint`.
 
-use serde::Serialize;
+use std::collections::BTreeSet;
 
+use serde::Serialize;
+use smol_str::SmolStr;
+
+use super::sizes::SizeSource;
+use crate::changes::lint::SilencedFinding;
 use crate::error::Exit;
 use crate::findings::{Finding, Location, Summary};
 use crate::output::view::{Excerpt, Headline, Text, Tone, View};
@@ -37,6 +42,29 @@ pub(super) struct LintReport {
     pub(super) unmeasured: Vec<Location>,
     /// The migrations that are programs.
     pub(super) programs: usize,
+    /// Where the sizes of tables come from; `None` where they are not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sizes: Option<SizeSource>,
+    /// What is not alarming because a table is small.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) silenced: Vec<Silenced>,
+    /// The tables that others wait for, and whose sizes are not known, where those of others are.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) unknown_sizes: BTreeSet<SmolStr>,
+}
+
+/// A finding that is none.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Silenced {
+    code: String,
+    location: Option<Location>,
+    why: String,
+}
+
+impl From<SilencedFinding> for Silenced {
+    fn from(SilencedFinding { code, location, why }: SilencedFinding) -> Self {
+        Self { code, location, why }
+    }
 }
 
 impl Report for LintReport {
@@ -85,6 +113,21 @@ impl LintReport {
                 plural(self.programs, "migration")
             ));
         }
+        let waits = self.findings.iter().any(|finding| finding.code.starts_with("blocks."));
+        if self.sizes.is_none() && waits {
+            notes.push(
+                "to know how long: --env NAME, or commit what `trueup sizes --env NAME` writes".to_owned(),
+            );
+        }
+        notes.extend(self.sizes.as_ref().map(|sizes| format!("sizes: {}", sizes.in_words())));
+        if self.sizes.is_some() && !self.unknown_sizes.is_empty() {
+            let unknown: Vec<&str> = self.unknown_sizes.iter().map(SmolStr::as_str).collect();
+            notes.push(format!("size not known (new, or never analyzed): {}", unknown.join(", ")));
+        }
+        notes.extend(self.silenced.iter().map(|silenced| {
+            let place = silenced.location.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
+            format!("no alarm: {}{place}: {}", silenced.code, silenced.why)
+        }));
         notes
     }
 
@@ -100,6 +143,7 @@ impl LintReport {
         match self.findings.len() {
             0 if self.migrations == 0 => "OK: no migration to judge".to_owned(),
             0 => format!("OK: nothing found in {}", plural(self.migrations, "migration")),
+            _ if self.sizes.is_some() => self.counted(),
             _ => format!("{}; how large the tables are is not known here", self.counted()),
         }
     }

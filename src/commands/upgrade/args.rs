@@ -57,7 +57,8 @@ impl Documented for UpgradeArgs {
             Shows the plan and asks. Takes a backup first where trueup.toml asks for one, holds one lock for the \
             whole run, and checks the schema before and after.\n\n\
             Each migration is one transaction together with its row in refinery_schema_history, and is retried \
-            when it times out waiting for a lock. A migration with `-- trueup: no-transaction` runs statement by \
+            when it times out waiting for a lock. A statement that would take longer than its migration may, by the sizes \
+            of the tables, is refused before anything starts. A migration with `-- trueup: no-transaction` runs statement by \
             statement, and each statement is recorded.\n\n\
             Stops before the first contract migration (`-- trueup: contract`: it breaks app versions that still \
             use what it removes), unless --contract is given, or the database is empty: no old version runs there.",

@@ -128,6 +128,10 @@ impl MigrateCommand for UpgradeArgs {
         self.no_backup
     }
 
+    fn keeps_limits(&self) -> bool {
+        !self.sql
+    }
+
     fn exit(&self, plan: &MigrationPlan, document: &SchemaReport) -> Exit {
         match &plan.stop {
             Some(PlanStop::RequiresCheck { .. }) => Exit::Findings,

@@ -327,6 +327,7 @@ fn finding(
         remedy,
         consequences: consequences.collect(),
         location: None,
+        estimate: None,
         sides: sides(group, change),
         undeclared: None,
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use smol_str::SmolStr;
 
+use crate::findings::ReportedEstimate;
 use crate::model::{Footprint, HeldLock, RowWork, RowWorkKind};
 use crate::postgres::sql::Statement;
 
@@ -15,6 +16,9 @@ pub(crate) struct FootprintReport {
     pub(crate) statement: StatementPlace,
     /// What it does.
     pub(crate) footprint: MeasuredFootprint,
+    /// How long it takes, where the sizes of what it works on are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) estimate: Option<ReportedEstimate>,
 }
 
 /// Where a statement is.
@@ -81,16 +85,40 @@ impl FootprintReport {
         let held = Footprint::held(footprints, transactional);
         let report = |(footprint, held): (&Footprint, _)| {
             let statement = statements.iter().find(|statement| statement.position() == footprint.at)?;
-            let place = StatementPlace {
-                migration: migration.to_owned(),
-                file: file.to_owned(),
-                line: footprint.at.line,
-                column: footprint.at.column,
-                sql: statement.summary(),
-            };
-            Some(Self { statement: place, footprint: MeasuredFootprint::of(footprint, held, statement) })
+            let footprint = MeasuredFootprint::of(footprint, held, statement);
+            Some(Self {
+                statement: StatementPlace::of(migration, file, statement),
+                footprint,
+                estimate: None,
+            })
         };
         footprints.iter().zip(held).filter_map(report).collect()
+    }
+
+    /// A statement that does nothing to relations but change rows, under these locks of earlier ones.
+    pub(crate) fn of_rows(
+        migration: &str,
+        file: &str,
+        statement: &Statement<'_>,
+        held: impl IntoIterator<Item = (SmolStr, HeldLock)>,
+    ) -> Self {
+        Self {
+            statement: StatementPlace::of(migration, file, statement),
+            footprint: MeasuredFootprint::of(&Footprint::default(), held, statement),
+            estimate: None,
+        }
+    }
+}
+
+impl StatementPlace {
+    fn of(migration: &str, file: &str, statement: &Statement<'_>) -> Self {
+        Self {
+            migration: migration.to_owned(),
+            file: file.to_owned(),
+            line: statement.line,
+            column: statement.column,
+            sql: statement.summary(),
+        }
     }
 }
 

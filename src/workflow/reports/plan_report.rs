@@ -7,7 +7,7 @@ use super::footprint_report::{FootprintReport, RowWorkReport};
 use super::loss::LossReport;
 use super::schema_report::SchemaReport;
 use crate::error::Exit;
-use crate::findings::CauseKind;
+use crate::findings::{CauseKind, ReportedEstimate};
 use crate::output::view::{Content, Table, Text, Tone, View};
 use crate::text::{plural, size};
 
@@ -79,6 +79,9 @@ pub(crate) struct StepReport {
     /// What its statements did to relations that were there before, when the project was compiled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) footprints: Vec<FootprintReport>,
+    /// Who waits for longer than a moment, a sentence each.
+    #[serde(skip)]
+    pub(crate) waiting: Vec<String>,
 }
 
 /// A lock on a relation.
@@ -97,6 +100,9 @@ pub(crate) struct LockReport {
     /// What is done to all rows of this relation, or of another one, while it is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) work: Option<RowWorkReport>,
+    /// How long others wait for it, where the sizes of what is worked on are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) estimate: Option<ReportedEstimate>,
 }
 
 /// Why a plan ends early.
@@ -126,7 +132,11 @@ impl PlanReport {
         for step in &self.steps {
             table.push([step.title(), step.summary(), step.locks_in_words()]);
         }
-        let mut view = View::new().table(table).then(LossReport::view(&self.lost));
+        let waiting = self.steps.iter().flat_map(|step| &step.waiting);
+        let mut view = waiting
+            .map(|sentence| Text::new(sentence).tone(Tone::Warning))
+            .fold(View::new().table(table), View::text)
+            .then(LossReport::view(&self.lost));
         if let Some(backup) = &self.backup {
             view = view.line(backup.summary());
         }

@@ -43,6 +43,11 @@ impl<'c> Relations<'c> {
         ids.map(|id| self.catalog.get(&id)).find_map(|object| Some(object?.id.clone()))
     }
 
+    /// The relation that a name means which a statement writes.
+    pub fn find(&self, written: &WrittenName) -> Option<&'c ObjectId> {
+        self.relation(written).map(|object| &object.id)
+    }
+
     /// The schemas that a name may be in, in order.
     fn schemas<'w>(&'w self, written: &'w WrittenName) -> &'w [SmolStr] {
         written.schema.as_ref().map_or(self.search_path, std::slice::from_ref)

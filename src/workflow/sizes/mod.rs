@@ -1,0 +1,8 @@
+//! How large relations are, and what follows from that: how long the statements of a plan take; and the file that
+//! keeps them for a pipeline without a database.
+
+mod plan;
+mod recorded;
+
+pub(crate) use plan::{measure, refuse_too_long};
+pub(crate) use recorded::{RecordedSizes, SIZES_FILE};
