@@ -15,6 +15,7 @@ mod init;
 mod lint;
 mod other_tools;
 mod registry;
+mod rehearse;
 mod resolve;
 mod restore;
 mod seed;
@@ -45,6 +46,7 @@ registry::commands! {
     compile: reads CompileArgs,
     lint: reads LintArgs,
     explain: reads ExplainArgs,
+    rehearse: reads RehearseArgs,
     verify: reads_or_fixes VerifyArgs,
     undo: writes UndoArgs,
     seed: writes SeedArgs,
