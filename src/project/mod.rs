@@ -10,6 +10,7 @@ mod output;
 mod own_tool;
 mod pattern;
 mod process_env;
+mod rehearse;
 mod repair;
 mod settings;
 
@@ -24,5 +25,6 @@ pub use output::{OutputFile, OutputSettings};
 pub use own_tool::OwnTool;
 pub use pattern::{Patterns, matches};
 pub use process_env::{Caller, Credentials, ProcessEnv};
+pub use rehearse::RehearseSettings;
 pub use repair::RepairSettings;
 pub use settings::{NamedEnvironment, ScratchSettings, Settings};

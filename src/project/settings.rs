@@ -12,6 +12,7 @@ use super::migrations::MigrationSettings;
 use super::output::OutputSettings;
 use super::pattern::{Patterns, matches};
 use super::process_env::{Caller, Credentials, ProcessEnv};
+use super::rehearse::RehearseSettings;
 use super::repair::RepairSettings;
 use crate::cli::{ScratchArgs, Secret, Shared};
 use crate::error::{ErrorCode, Exit, Failure};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub backup: BackupSettings,
     /// `[repair]`
     pub repair: RepairSettings,
+    /// `[rehearse]`
+    pub rehearse: RehearseSettings,
     /// The credentials for an object store.
     pub credentials: Credentials,
     /// Who runs the command, and where.
@@ -112,8 +115,17 @@ impl Settings {
         let has_project = args.needs_project() || args.continues_project() && has_settings;
         let file =
             if has_project && has_settings { ProjectFile::read(&path)? } else { ProjectFile::default() };
-        let ProjectFile { name, mut database, compile, migrations, check, backup, repair, environments } =
-            file;
+        let ProjectFile {
+            name,
+            mut database,
+            compile,
+            migrations,
+            check,
+            backup,
+            repair,
+            rehearse,
+            environments,
+        } = file;
         let asked = shared.environment.clone().or_else(|| process_env.lossy("TRUEUP_ENV"));
         let environment_asked_for = asked.is_some();
         let environment = match args.environment(asked)? {
@@ -151,6 +163,7 @@ impl Settings {
             migrations,
             backup,
             repair,
+            rehearse,
             credentials: process_env.credentials(),
             caller: process_env.caller(command),
         };

@@ -102,10 +102,7 @@ fn nothing_pending_starts_no_server() {
 
 #[test]
 fn a_migration_that_fails_is_a_finding() {
-    let role = uncompiled(&["CREATE ROLE x;"]);
-    rehearse(&role).exit_in(&[2, 4]);
-
-    let site = project(&["CREATE TABLE later (id bigint);", "ALTER TABLE users OWNER TO somebody_else;"]);
+    let site = project(&["CREATE TABLE later (id bigint);", "GRANT SELECT ON users TO somebody_else;"]);
     let database = support::database();
     site.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
     // The real server has no such role, and the upgrade fails there as well.
@@ -240,4 +237,130 @@ fn the_server_is_of_the_databases_major() {
             format!("the rehearsal is on PostgreSQL {own}.").as_str(),
         ]);
     }
+}
+
+#[test]
+fn a_role_that_a_migration_creates_is_no_obstacle() {
+    let site = project(&["CREATE ROLE \"Made here\";\nGRANT SELECT ON users TO \"Made here\";"]);
+    rehearse(&site).args(["--rows", "10"]).exit(0).says("OK: 1 migration applied");
+}
+
+/// Types, keys, checks and foreign keys, also those that the migrations only add.
+const SHOP: &str = "CREATE TYPE mood AS ENUM ('good', 'bad');
+    CREATE DOMAIN mail AS text CHECK (VALUE ~ '^[^@]+@[^@]+$');
+    CREATE TABLE customers (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mail mail NOT NULL UNIQUE,
+      status text NOT NULL CHECK (status IN ('new', 'old')), mood mood NOT NULL, code varchar(6) NOT NULL UNIQUE,
+      share numeric(3, 2) NOT NULL CHECK (share BETWEEN 0 AND 1), tags text[] NOT NULL, about jsonb NOT NULL,
+      since timestamptz NOT NULL, until timestamptz, CHECK (until > since), double int GENERATED ALWAYS AS (id * 2) STORED);
+    CREATE TABLE things (id uuid PRIMARY KEY, customer int REFERENCES customers, size smallint NOT NULL, at point);
+    INSERT INTO customers (mail, status, mood, code, share, tags, about, since)
+      VALUES ('a@b', 'new', 'good', 'x', 0, '{}', '{}', now());";
+
+#[test]
+fn made_rows_have_all_that_the_tables_ask_for() {
+    let add = "ALTER TABLE things ALTER COLUMN customer SET NOT NULL, ADD CHECK (size > 0);\n\
+               ALTER TABLE customers ADD COLUMN more uuid DEFAULT gen_random_uuid();\n\
+               DO $$ BEGIN IF (SELECT count(*) FROM things) NOT IN (0, 2000) THEN RAISE 'rows'; END IF; END $$;\n\
+               INSERT INTO customers (mail, status, mood, code, share, tags, about, since)\n\
+               VALUES ('c@d', 'new', 'good', 'late', 0, '{}', '{}', now());\n\
+               -- down\nDELETE FROM customers WHERE code = 'late';\n\
+               ALTER TABLE customers DROP COLUMN more;\n\
+               ALTER TABLE things ALTER COLUMN customer DROP NOT NULL, DROP CONSTRAINT things_size_check;";
+    let site = project(&[SHOP, add]);
+    let found = document(support::trueup(["rehearse", "--rows", "2000"]).current_dir(site.path()));
+    assert_eq!(codes(&found), Vec::<String>::new(), "{found:#}");
+    let filled = found["filled"].as_array().unwrap();
+    for table in filled {
+        assert!(table["failed"].is_null() && table["rows"].as_u64().unwrap() >= 2000, "{filled:?}");
+    }
+    assert_eq!(filled.len(), 2);
+    assert!(found["migrations"][0]["blocks"]["milliseconds"].as_f64().unwrap() > 1.0);
+}
+
+#[test]
+fn what_cannot_be_filled_is_told() {
+    let base = "CREATE TABLE odd (v point NOT NULL, w text CHECK (w = 'x' || md5(w)));";
+    let site = project(&[base, "ALTER TABLE odd ADD COLUMN n int;"]);
+    support::trueup(["rehearse", "--rows", "10"])
+        .current_dir(site.path())
+        .exit(0)
+        .says(["no rows could be made for public.odd", "null value in column \"v\""]);
+}
+
+#[test]
+fn the_time_for_the_real_rows_is_a_range_and_a_limit() {
+    let site = project(&["ALTER TABLE users ALTER COLUMN name TYPE varchar(2000) USING name || 'x';"]);
+    let database = support::database();
+    site.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
+    database
+        .exec("INSERT INTO users SELECT g, repeat('x', 30) FROM generate_series(1, 100000) g; ANALYZE users");
+    let record = site.path().join("rehearsal.json");
+    let at = |limit: &str| {
+        fs::write(site.path().join("trueup.toml"), format!("[rehearse]\nmax_block = \"{limit}\"\n")).unwrap();
+        site.trueup(["rehearse", "--rows", "5000", "--record", "rehearsal.json"], &database)
+    };
+    let found = document(at("10min"));
+    let blocks = &found["migrations"][0]["blocks"];
+    let (low, high) =
+        (blocks["estimate"]["low_milliseconds"].as_f64(), blocks["estimate"]["high_milliseconds"].as_f64());
+    let made = blocks["milliseconds"].as_f64().unwrap();
+    assert!(low.unwrap() > 2.0 * made && high.unwrap() > 10.0 * made, "{blocks}");
+    let passed: Value = serde_json::from_str(&fs::read_to_string(&record).unwrap()).unwrap();
+    assert_eq!((&passed["passed"], &passed["pending"]), (&Value::from(true), &serde_json::json!(["2"])));
+    assert_eq!(passed["lock"].as_str().unwrap().len(), 64);
+    assert_eq!(passed["database"]["name"], database.name());
+    at("1ms").exit(1).says([
+        "rehearse.blocks: V2__m",
+        "others may wait",
+        "[rehearse] max_block is 1 ms",
+        "migrations/V2__m.sql:1",
+    ]);
+    let passed: Value = serde_json::from_str(&fs::read_to_string(&record).unwrap()).unwrap();
+    assert_eq!(
+        (&passed["passed"], &passed["findings"][0]),
+        (&Value::from(false), &Value::from("rehearse.blocks"))
+    );
+}
+
+#[test]
+fn values_of_people_are_not_read() {
+    let site = project(&["ALTER TABLE users ADD COLUMN a int;"]);
+    let database = support::database();
+    site.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
+    database.exec("INSERT INTO users SELECT g, 'canary' FROM generate_series(1, 1000) g; ANALYZE users");
+    let said = site.trueup(["rehearse", "--rows", "100", "--format", "json", "-v"], &database).exit(0);
+    assert!(!said.said().contains("canary"));
+}
+
+#[test]
+fn other_sessions_say_what_they_were_refused() {
+    let site = project(&[
+        "CREATE INDEX ON users (name);\nSELECT pg_sleep(0.4);",
+        "ALTER TABLE orders ADD COLUMN a int;\nSELECT pg_sleep(0.4);",
+    ]);
+    let found = document(rehearse(&site).args(["--probe"]));
+    let refused: Vec<(&str, &str, u64)> = found["refused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let text = |key: &str| one[key].as_str().unwrap();
+            (text("table"), text("action"), one["milliseconds"].as_u64().unwrap())
+        })
+        .collect();
+    for (table, action, is_refused) in [
+        ("public.users", "SELECT", false),
+        ("public.users", "UPDATE", true),
+        ("public.users", "SELECT FOR UPDATE", false),
+        ("public.users", "VACUUM", true),
+        ("public.orders", "SELECT", true),
+        ("public.orders", "UPDATE", true),
+        ("public.orders", "SELECT FOR UPDATE", true),
+        ("public.orders", "VACUUM", true),
+    ] {
+        let time = refused.iter().find(|one| one.0 == table && one.1 == action).map(|one| one.2);
+        assert_eq!(time.is_some(), is_refused, "{table} {action}: {refused:?}");
+        assert!(time.is_none_or(|time| (250..900).contains(&time)), "{table} {action}: {time:?}");
+    }
+    rehearse(&site).args(["--probe"]).exit(0).says("refused on public.orders: SELECT for");
 }

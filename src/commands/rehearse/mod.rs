@@ -33,6 +33,9 @@ pub(super) async fn run(settings: &Settings, args: &RehearseArgs) -> Result<Exit
         to: args.to,
         contract: args.contract,
         allow_out_of_order: args.allow_out_of_order,
+        rows: args.rows,
+        probe: args.probe,
+        record: args.record.clone(),
     };
     let rehearsal = rehearsal::rehearse(settings, &request).await?;
     let exit = if rehearsal.findings.is_empty() { Exit::Clean } else { Exit::Findings };

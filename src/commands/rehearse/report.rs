@@ -8,7 +8,8 @@ use crate::output::view::{Content, Headline, Table, Text, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::text::plural;
 use crate::workflow::rehearsal::{
-    BlockingWindow, Rehearsal, RehearsedLock, RehearsedMigration, RehearsedStatement, in_words,
+    BlockingWindow, EstimatedTime, Rehearsal, RehearsedLock, RehearsedMigration, RehearsedStatement,
+    in_words, refused_in_words,
 };
 
 /// What was rehearsed, and what came of it.
@@ -51,7 +52,15 @@ impl Report for RehearsalReport {
                 view = view.text(Text::new(advice).indented(2));
             }
         }
+        if let Some(refused) = &self.rehearsal.refused {
+            let mut words = refused_in_words(refused);
+            if words.is_empty() {
+                words.push("other sessions were refused nothing".to_owned());
+            }
+            view = view.lines(words);
+        }
         let mut notes = self.rehearsal.notes.clone();
+        notes.extend(self.basis());
         notes.extend(self.rehearsal.stop.as_ref().map(|stop| stop.why.clone()));
         let (verdict, tone) = self.verdict();
         view.notes(notes).verdict(verdict, tone).next(self.next())
@@ -77,6 +86,28 @@ impl RehearsalReport {
             ));
         }
         headline
+    }
+
+    /// What the times are worth.
+    fn basis(&self) -> Option<String> {
+        let Rehearsal { rows, migrations, .. } = &self.rehearsal;
+        if migrations.is_empty() {
+            return None;
+        }
+        let estimated = migrations.iter().flat_map(|migration| &migration.statements);
+        let estimated = estimated.filter(|statement| statement.estimate.is_some()).count();
+        Some(match rows {
+            None => {
+                "the tables are empty: times say nothing of work on rows; --rows 100000 makes some".to_owned()
+            }
+            Some(rows) if estimated > 0 => format!(
+                "the ranges are estimated from {rows} made rows on this machine, for the number of rows that the database has: \
+                 0.5 to 3 times the time per row"
+            ),
+            Some(rows) => format!(
+                "times are those of {rows} made rows on this machine; how many rows a real database has is not known here"
+            ),
+        })
     }
 
     fn verdict(&self) -> (String, Tone) {
@@ -151,7 +182,7 @@ fn is_worth_a_row(statement: &RehearsedStatement) -> bool {
 }
 
 fn row(statement: &RehearsedStatement) -> [String; 5] {
-    let RehearsedStatement { line, sql, milliseconds, locks, work } = statement;
+    let RehearsedStatement { line, sql, milliseconds, locks, work, estimate } = statement;
     let lock = |lock: &RehearsedLock| {
         let waits = match lock.blocks {
             "nobody" => String::new(),
@@ -160,13 +191,16 @@ fn row(statement: &RehearsedStatement) -> [String; 5] {
         format!("{} on {}{waits}", lock.mode, lock.relation)
     };
     let locks: Vec<String> = locks.iter().map(lock).collect();
-    let time = milliseconds.map(in_words).unwrap_or_default();
+    let mut time = milliseconds.map(in_words).unwrap_or_default();
+    if let Some(range) = estimate.filter(|range| range.high_milliseconds >= SLOW) {
+        time = format!("{time}\nreal: {}", range_in_words(range));
+    }
     [line.to_string(), sql.clone(), time, locks.join("\n"), work.join("\n")]
 }
 
 /// `readers and writers of public.users wait 12 ms (lines 3 to 5)`
 fn window_in_words(window: Option<&BlockingWindow>) -> String {
-    let Some(BlockingWindow { from_line, to_line, milliseconds, locks }) = window else {
+    let Some(BlockingWindow { from_line, to_line, milliseconds, locks, estimate }) = window else {
         return "nobody waits".to_owned();
     };
     let of = |who: &str| {
@@ -179,5 +213,15 @@ fn window_in_words(window: Option<&BlockingWindow>) -> String {
         true => format!("line {from_line}"),
         false => format!("lines {from_line} to {to_line}"),
     };
-    format!("{} wait {} ({lines})", who.join(" and "), in_words(*milliseconds))
+    let real = match estimate {
+        Some(range) => format!("; with the real rows {}", range_in_words(*range)),
+        None => String::new(),
+    };
+    format!("{} wait {} ({lines}){real}", who.join(" and "), in_words(*milliseconds))
+}
+
+/// `1.2 s to 8.0 s`
+fn range_in_words(range: EstimatedTime) -> String {
+    let (low, high) = (in_words(range.low_milliseconds), in_words(range.high_milliseconds));
+    if low == high { low } else { format!("{low} to {high}") }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
+use super::estimate::EstimatedTime;
 use super::outcome::{BlockingWindow, RehearsedLock};
 use crate::postgres::lock_mode::LockMode;
 
@@ -14,6 +15,8 @@ pub(super) struct TimedStatement {
     pub(super) line: usize,
     /// How long it took, in milliseconds.
     pub(super) milliseconds: f64,
+    /// How long it takes on the real rows, as far as that can be told.
+    pub(super) estimate: Option<EstimatedTime>,
     /// The locks that it takes on relations that were there before.
     pub(super) locks: BTreeMap<SmolStr, LockMode>,
 }
@@ -49,8 +52,24 @@ fn window(statements: &[TimedStatement], commit: f64) -> BlockingWindow {
         from_line: line(statements.first()),
         to_line: line(statements.last()),
         milliseconds: rounded(all + commit),
+        estimate: estimated(statements, commit),
         locks: locks.into_iter().map(|(relation, mode)| RehearsedLock::of(relation, mode)).collect(),
     }
+}
+
+/// The time of all statements on the real rows, where that is known of any of them.
+fn estimated(statements: &[TimedStatement], commit: f64) -> Option<EstimatedTime> {
+    statements.iter().find_map(|statement| statement.estimate)?;
+    let sum = |side: fn(&EstimatedTime) -> f64| {
+        let each = statements
+            .iter()
+            .map(|statement| statement.estimate.as_ref().map_or(statement.milliseconds, side));
+        rounded(each.sum::<f64>() + commit)
+    };
+    Some(EstimatedTime {
+        low_milliseconds: sum(|estimate| estimate.low_milliseconds),
+        high_milliseconds: sum(|estimate| estimate.high_milliseconds),
+    })
 }
 
 /// Milliseconds with one decimal.
@@ -64,7 +83,7 @@ mod tests {
 
     fn statement(line: usize, milliseconds: f64, locks: &[(&str, LockMode)]) -> TimedStatement {
         let locks = locks.iter().map(|(relation, mode)| ((*relation).into(), *mode)).collect();
-        TimedStatement { line, milliseconds, locks }
+        TimedStatement { line, milliseconds, estimate: None, locks }
     }
 
     #[test]
@@ -81,5 +100,10 @@ mod tests {
         let found = longest(&statements, false, 3.0).unwrap();
         assert_eq!((found.from_line, found.to_line, found.milliseconds), (4, 4, 20.0));
         assert_eq!(longest(&statements[..1], true, 3.0), None);
+        let mut statements = statements;
+        statements[2].estimate = Some(EstimatedTime { low_milliseconds: 100.0, high_milliseconds: 600.0 });
+        let found = longest(&statements, true, 3.0).unwrap();
+        let range = EstimatedTime { low_milliseconds: 109.0, high_milliseconds: 609.0 };
+        assert_eq!((found.milliseconds, found.estimate, found.longest()), (29.0, Some(range), 609.0));
     }
 }

@@ -16,6 +16,7 @@ use crate::model::diagnosis::MigrationState;
 use crate::model::{TrialDatabase, diff};
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::scratch::{Scratch, ScratchOptions};
+use crate::postgres::sql::{identifier, words_of};
 use crate::project::{BackupRequired, Settings};
 use crate::workflow::migrate;
 use crate::workflow::plan_steps;
@@ -115,6 +116,10 @@ impl<'s> Ground<'s> {
                 })
                 .await?;
         }
+        // What was tried before, in a copy or in an earlier rehearsal, has made roles that the migrations are to make.
+        for role in roles_made_by(plan).filter(|role| live.is_none_or(|live| !live.roles.contains(role))) {
+            trial.execute(&format!("DROP ROLE IF EXISTS {}", identifier(&role))).await?;
+        }
         let settings = reaching(settings, &trial.url());
         let target = Target::parse(&trial.url())?;
         record(&settings, declared, &replayed).await?;
@@ -189,6 +194,19 @@ async fn roles(
         ));
     }
     Ok(notes)
+}
+
+/// The roles that the pending migrations create.
+fn roles_made_by(plan: &MigrationPlan) -> impl Iterator<Item = String> {
+    let statements = plan.steps.iter().flat_map(|step| &step.script.statements);
+    statements.filter_map(|statement| {
+        let words: Vec<String> = words_of(&statement.text).take(3).map(str::to_owned).collect();
+        let is =
+            |index: usize, word: &str| words.get(index).is_some_and(|other| other.eq_ignore_ascii_case(word));
+        let role = words.get(2).filter(|_| is(0, "create") && (is(1, "role") || is(1, "user")))?;
+        let quoted = role.strip_prefix('"').and_then(|inner| inner.strip_suffix('"'));
+        Some(quoted.map_or_else(|| role.to_lowercase(), |inner| inner.replace("\"\"", "\"")))
+    })
 }
 
 /// The settings of an upgrade of that database: no environment is meant, nobody is asked, nothing is backed up.

@@ -1,14 +1,17 @@
 //! What a rehearsal reads of the database that the migrations are for, in read-only transactions.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Result;
 
+use super::rows::ColumnStats;
 use crate::error::Failure;
 use crate::findings::CauseKind;
 use crate::model::diagnosis::MigrationState;
 use crate::postgres::connection::{ReadOnlyTransaction, ServerVersion, Session, server_failure};
 use crate::project::Settings;
+use crate::snapshot::{self, Size};
 use crate::text::plural;
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::project_model::{self, ProjectModel};
@@ -26,6 +29,12 @@ pub(super) struct Live {
     pub(super) version: ServerVersion,
     /// The names of the server's roles.
     pub(super) roles: Vec<String>,
+    /// The session that reads it, until [`Live::measure`] closes it.
+    session: Option<Session>,
+    /// How large its tables are.
+    pub(super) sizes: BTreeMap<String, Size>,
+    /// How wide the values of its columns are, and how many have none.
+    pub(super) stats: ColumnStats,
     /// What is worth saying of it.
     pub(super) notes: Vec<String>,
 }
@@ -65,9 +74,52 @@ pub(super) async fn read(settings: &Settings) -> Result<(ProjectModel, Live, Mig
         );
     }
     let roles = roles(&mut session).await.map_err(|error| server_failure(error, "listing the roles"))?;
-    session.close().await;
-    let live = Live { target: document.target, version: snapshot.version, roles, notes };
+    let live = Live {
+        target: document.target,
+        version: snapshot.version,
+        roles,
+        session: Some(session),
+        sizes: BTreeMap::new(),
+        stats: ColumnStats::new(),
+        notes,
+    };
     Ok((declared, live, state))
+}
+
+impl Live {
+    /// Reads how large these relations are, and of the columns of all tables how wide their values are and how many have none,
+    /// where rows are to be made. Closes the session.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(super) async fn measure(&mut self, relations: &BTreeSet<String>, columns: bool) -> Result<()> {
+        let Some(mut session) = self.session.take() else { return Ok(()) };
+        let names = relations.iter().map(String::as_str).collect();
+        self.sizes = snapshot::sizes(&mut session, &names).await?;
+        if columns {
+            let stats = stats(&mut session).await;
+            self.stats = stats.map_err(|error| server_failure(error, "reading the statistics of columns"))?;
+        }
+        session.close().await;
+        Ok(())
+    }
+}
+
+/// Never a value: those in `most_common_vals` and `histogram_bounds` are people's.
+async fn stats(session: &mut Session) -> Result<ColumnStats> {
+    const STATS: &str = "SELECT schemaname, tablename, attname, null_frac::float8 AS missing, avg_width FROM pg_stats \
+                         WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'trueup')";
+    let mut stats = ColumnStats::new();
+    let transaction = ReadOnlyTransaction::read_committed().statement_timeout(TIMEOUT).catalog_search_path();
+    let mut batch = transaction.batch();
+    batch.each(STATS, |row| {
+        let key = (row.get("schemaname")?, row.get("tablename")?, row.get("attname")?);
+        stats.insert(key, (row.get("missing")?, row.get("avg_width")?));
+        Ok(())
+    });
+    batch.execute("COMMIT");
+    session.run(batch).await?;
+    Ok(stats)
 }
 
 /// What the project declares, where no database is read.

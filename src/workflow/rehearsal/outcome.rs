@@ -3,6 +3,9 @@
 use serde::Serialize;
 use smol_str::SmolStr;
 
+use super::estimate::EstimatedTime;
+use super::probe::RefusedProbe;
+use super::rows::FilledTable;
 use crate::changes::plan::Step;
 use crate::findings::Finding;
 use crate::postgres::lock_mode::LockMode;
@@ -21,6 +24,12 @@ pub(crate) struct Rehearsal {
     pub(crate) from: Option<String>,
     /// How many migrations it has.
     pub(crate) applied: usize,
+    /// How many rows were made in each table; `None` where none were.
+    pub(crate) rows: Option<u64>,
+    /// The tables that were filled.
+    pub(crate) filled: Vec<FilledTable>,
+    /// What other sessions were refused while the migrations ran; `None` where nobody tried.
+    pub(crate) refused: Option<Vec<RefusedProbe>>,
     /// The pending migrations, in order.
     pub(crate) migrations: Vec<RehearsedMigration>,
     /// Why the rehearsal ends before the last pending migration.
@@ -70,6 +79,8 @@ pub(crate) struct RehearsedStatement {
     pub(crate) locks: Vec<RehearsedLock>,
     /// The work that takes the longer the more rows there are: `rewrites public.users`.
     pub(crate) work: Vec<String>,
+    /// How long it takes on the real rows, as far as that can be told.
+    pub(crate) estimate: Option<EstimatedTime>,
 }
 
 /// A lock on a relation.
@@ -92,8 +103,17 @@ pub(crate) struct BlockingWindow {
     pub(crate) to_line: usize,
     /// How long it is.
     pub(crate) milliseconds: f64,
+    /// How long it is on the real rows, as far as that can be told.
+    pub(crate) estimate: Option<EstimatedTime>,
     /// What is locked meanwhile.
     pub(crate) locks: Vec<RehearsedLock>,
+}
+
+impl BlockingWindow {
+    /// The most that it may last, in milliseconds.
+    pub(crate) fn longest(&self) -> f64 {
+        self.estimate.map_or(self.milliseconds, |estimate| estimate.high_milliseconds)
+    }
 }
 
 impl RehearsedLock {
@@ -104,6 +124,18 @@ impl RehearsedLock {
             (false, false) => "nobody",
         };
         Self { relation, mode: mode.name(), blocks }
+    }
+}
+
+impl Rehearsal {
+    /// Forgets what was measured of the first migrations, to be measured again.
+    pub(super) fn forget_times(&mut self, first: usize) {
+        for migration in self.migrations.iter_mut().take(first) {
+            (migration.milliseconds, migration.down_milliseconds, migration.again_milliseconds) =
+                (None, None, None);
+            migration.statements.clear();
+            migration.blocks = None;
+        }
     }
 }
 

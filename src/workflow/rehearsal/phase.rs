@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 
 use super::ground::{CONFIRMED, Ground};
-use super::marks;
+use super::probe::RefusedProbe;
+use super::{marks, probe};
 use crate::changes::executor::{AppliedStep, StepGuard};
 use crate::changes::plan::{MigrationPlan, Relations, Step, UpgradeGoal};
 use crate::error::{Exit, Failure};
@@ -76,6 +77,20 @@ pub(super) async fn run(ground: &Ground<'_>, declared: &ProjectModel, way: &Way<
     let mut settings = ground.settings.clone();
     settings.run = ulid::Ulid::generate().to_string();
     carry_out(&settings, declared, way).await
+}
+
+/// Carries it out while other sessions use these tables, and returns what they were refused.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn run_probed(
+    ground: &Ground<'_>,
+    declared: &ProjectModel,
+    way: &Way<'_>,
+    tables: &[String],
+) -> Result<(PhaseOutcome, Vec<RefusedProbe>)> {
+    let url = ground.settings.url().unwrap_or_default();
+    probe::during(url, "trueup rehearse (probe)", tables, run(ground, declared, way)).await
 }
 
 async fn carry_out(settings: &Settings, declared: &ProjectModel, way: &Way<'_>) -> Result<PhaseOutcome> {

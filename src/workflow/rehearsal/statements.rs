@@ -8,6 +8,7 @@ use anyhow::Result;
 use smol_str::SmolStr;
 
 use super::blocking::{TimedStatement, longest, rounded};
+use super::estimate::{RowCounts, estimate};
 use super::ground::Ground;
 use super::outcome::{Rehearsal, RehearsedLock, RehearsedMigration, RehearsedStatement};
 use super::phase::PhaseOutcome;
@@ -35,6 +36,7 @@ impl Rehearsal {
         state: &MigrationState,
         up: &PhaseOutcome,
         ground: &mut Ground<'_>,
+        counts: &RowCounts,
     ) -> Result<()> {
         let times = marks::read(&mut ground.session).await?;
         let recorded = recorded(&mut ground.session, &up.run).await?;
@@ -52,7 +54,7 @@ impl Rehearsal {
                 let mut footprints = step.footprints.iter().filter(|footprint| footprint.line == line);
                 (footprints.next(), up.outside.get(&(step.version, index)))
             };
-            migration.add(step, &durations, commit, did, &there);
+            migration.add(step, &durations, commit, did, (&there, counts));
             rename(&mut there, &declared.lock.migrations[step.index].effects);
         }
         took(&mut self.migrations, &up.done, |migration, time| migration.milliseconds = Some(time));
@@ -94,7 +96,7 @@ impl RehearsedMigration {
             Option<&'f Footprint>,
             Option<&'f BTreeMap<crate::postgres::catalog::ObjectId, LockMode>>,
         ),
-        there: &BTreeSet<SmolStr>,
+        (there, counts): (&BTreeSet<SmolStr>, &RowCounts),
     ) {
         let mut timed = Vec::new();
         for (index, statement) in step.script.statements.iter().enumerate() {
@@ -105,9 +107,13 @@ impl RehearsedMigration {
             locks.retain(|relation, _| there.contains(relation));
             let duration = durations.get(index).copied().flatten();
             let milliseconds = duration.map(|micros| rounded(micros as f64 / 1000.0));
+            let exact = duration.map_or(0.0, |micros| micros as f64 / 1000.0);
+            let of_rows = rows_of(footprint, &locks, statement.outside.is_some());
+            let range = estimate(exact, of_rows, counts);
             timed.push(TimedStatement {
                 line: statement.line,
-                milliseconds: duration.map_or(0.0, |micros| micros as f64 / 1000.0),
+                milliseconds: exact,
+                estimate: range,
                 locks: locks.clone(),
             });
             self.statements.push(RehearsedStatement {
@@ -116,10 +122,27 @@ impl RehearsedMigration {
                 milliseconds,
                 locks: locks.into_iter().map(|(relation, mode)| RehearsedLock::of(relation, mode)).collect(),
                 work: footprint.map(|footprint| work(footprint, there)).unwrap_or_default(),
+                estimate: range,
             });
         }
         self.blocks = longest(&timed, step.transactional, commit as f64 / 1000.0);
     }
+}
+
+/// The relations whose number of rows decides how long a statement takes: those that it works on as a whole, and those whose
+/// rows it changes. What runs outside of a transaction was not measured; it works on what it locks.
+fn rows_of<'f>(
+    footprint: Option<&'f Footprint>,
+    locks: &'f BTreeMap<SmolStr, LockMode>,
+    outside: bool,
+) -> Vec<&'f str> {
+    let whole = footprint.into_iter().flat_map(|footprint| {
+        let Footprint { scans, rewrites, builds, .. } = footprint;
+        scans.iter().chain(rewrites).chain(builds)
+    });
+    let changed =
+        locks.iter().filter(|(_, mode)| **mode == LockMode::RowExclusive || outside && footprint.is_none());
+    whole.chain(changed.map(|(relation, _)| relation)).map(SmolStr::as_str).collect()
 }
 
 /// What takes the longer the more rows there are, in words.
