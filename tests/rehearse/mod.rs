@@ -1,6 +1,7 @@
 //! `trueup rehearse`: the pending migrations in a throwaway server, and what is said of them.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -63,6 +64,7 @@ fn what_is_pending_is_applied_reverted_and_applied_again() {
     let before = database.query(known);
     let ran = site.trueup(["rehearse"], &database).env("COLUMNS", "200").exit(0);
     ran.says([
+        "next: trueup upgrade\n",
         "4 migrations after V3__password_hash_nullable",
         "V4__api_keys_user_id: migrations/V4__api_keys_user_id.sql, one transaction, applied in",
         "SHARE ROW EXCLUSIVE on public.users: writers wait",
@@ -80,6 +82,7 @@ fn what_is_pending_is_applied_reverted_and_applied_again() {
         migrations[2]["blocks"].is_null() && migrations[0]["blocks"]["milliseconds"].as_f64().unwrap() > 0.0
     );
     assert_eq!(migrations[4]["blocks"]["locks"][0]["relation"], "public.api_keys");
+    assert_eq!(migrations[4]["down_blocks"]["locks"][0]["relation"], "public.api_keys");
     assert_eq!(migrations[4]["statements"][0]["work"][0], "reads all rows of public.api_keys");
     assert!(
         migrations.iter().all(|one| one["again_milliseconds"].is_u64() && one["down_milliseconds"].is_u64())
@@ -136,7 +139,9 @@ fn a_down_script_that_leaves_something_is_a_finding() {
         "fix the down script",
     ]);
     let site = project(&["ALTER TABLE users ADD COLUMN a int;", "SELECT 1;\n-- down\nSELECT 2;"]);
-    rehearse(&site).exit(0).says(["1 migration not reverted", "1 of them reverted and applied again"]);
+    rehearse(&site)
+        .exit(0)
+        .says(["a down script is missing: 1 migration", "1 of them reverted and applied again"]);
 }
 
 #[test]
@@ -363,4 +368,56 @@ fn other_sessions_say_what_they_were_refused() {
         assert!(time.is_none_or(|time| (250..900).contains(&time)), "{table} {action}: {time:?}");
     }
     rehearse(&site).args(["--probe"]).exit(0).says("refused on public.orders: SELECT for");
+}
+
+/// What is printed, without what differs from run to run: times, versions, the address, and the lines of the table.
+fn bare(text: &str) -> Vec<String> {
+    let time = |words: &[&str], at: usize| {
+        let is_number = words[at].chars().all(|letter| letter.is_ascii_digit() || letter == '.');
+        is_number && matches!(words.get(at + 1), Some(&("ms" | "s" | "min" | "ms;" | "s;" | "ms," | "s,")))
+    };
+    let line = |line: &str| {
+        let words: Vec<&str> = line.split([' ', '│', '┆']).filter(|word| !word.is_empty()).collect();
+        let mut kept = Vec::new();
+        let mut at = 0;
+        while at < words.len() {
+            if words[at] == "under" && words.get(at + 1) == Some(&"1") {
+                at += 1;
+            } else if time(&words, at) {
+                at += 2;
+            } else {
+                kept.push(words[at]);
+                at += 1;
+            }
+        }
+        kept.join(" ")
+    };
+    let lines =
+        text.lines().filter(|line| !line.starts_with("database ") && !line.starts_with(['┌', '╞', '├', '└']));
+    lines.map(line).filter(|line| !line.is_empty() && !line.contains("throwaway server")).collect()
+}
+
+/// docs/rehearse.md shows what is printed.
+#[test]
+fn the_page_shows_what_is_printed() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rehearse.md");
+    let page = fs::read_to_string(page).unwrap();
+    let part = |begins: &str| {
+        page.split(begins).nth(1).and_then(|rest| rest.split("```").next()).unwrap().to_owned()
+    };
+    let site = Project::of_schema("");
+    fs::remove_dir_all(site.path().join("schema")).unwrap();
+    fs::create_dir(site.path().join("migrations")).unwrap();
+    let tables = "CREATE TABLE customers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mail text NOT NULL UNIQUE);\n\
+                  CREATE TABLE orders (id int PRIMARY KEY, customer bigint NOT NULL REFERENCES customers,\n  \
+                  state text NOT NULL CHECK (state IN ('new', 'paid', 'sent')), placed timestamptz NOT NULL);\n";
+    fs::write(site.path().join("migrations/V1__shop.sql"), tables).unwrap();
+    fs::write(site.path().join("migrations/V2__order_ids.sql"), part("```sql\n")).unwrap();
+    support::trueup(["compile"]).current_dir(site.path()).exit(0);
+    let database = support::database();
+    site.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
+    // As large as ANALYZE would say.
+    database.exec("UPDATE pg_class SET reltuples = 4100000, relpages = 41000 WHERE oid = 'orders'::regclass");
+    let ran = site.trueup(["rehearse", "--rows", "100000"], &database).env("COLUMNS", "150").exit(0);
+    assert_eq!(bare(&part("$ trueup rehearse --rows 100000\n")), bare(ran.stdout()), "{}", ran.stdout());
 }

@@ -101,8 +101,7 @@ impl RehearsalReport {
                 "the tables are empty: times say nothing of work on rows; --rows 100000 makes some".to_owned()
             }
             Some(rows) if estimated > 0 => format!(
-                "the ranges are estimated from {rows} made rows on this machine, for the number of rows that the database has: \
-                 0.5 to 3 times the time per row"
+                "real: estimated from {rows} made rows on this machine, 0.5 to 3 times the time per row"
             ),
             Some(rows) => format!(
                 "times are those of {rows} made rows on this machine; how many rows a real database has is not known here"
@@ -137,7 +136,7 @@ impl RehearsalReport {
         let stop =
             self.rehearsal.stop.as_ref().map(|stop| stop.next.replace("trueup upgrade", "trueup rehearse"));
         match self.exit {
-            Exit::Clean if !self.rehearsal.migrations.is_empty() => Some("trueup upgrade".to_owned()),
+            Exit::Clean if !self.rehearsal.migrations.is_empty() => Some(self.rehearsal.next.clone()),
             Exit::Clean => stop,
             _ => None,
         }
@@ -168,6 +167,10 @@ fn migration_view(migration: &RehearsedMigration) -> View {
     view = view.table(table);
     if milliseconds.is_some() {
         view = view.text(Text::new(window_in_words(migration.blocks.as_ref())));
+    }
+    if down_milliseconds.is_some() && migration.down_blocks.is_some() {
+        let words = window_in_words(migration.down_blocks.as_ref());
+        view = view.text(Text::new(format!("when it is reverted: {words}")));
     }
     view
 }
@@ -214,7 +217,7 @@ fn window_in_words(window: Option<&BlockingWindow>) -> String {
         false => format!("lines {from_line} to {to_line}"),
     };
     let real = match estimate {
-        Some(range) => format!("; with the real rows {}", range_in_words(*range)),
+        Some(range) => format!("; real: {}", range_in_words(*range)),
         None => String::new(),
     };
     format!("{} wait {} ({lines}){real}", who.join(" and "), in_words(*milliseconds))

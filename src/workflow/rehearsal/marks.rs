@@ -13,7 +13,10 @@ use crate::postgres::connection::Session;
 pub(super) const TABLE: &str =
     "CREATE TABLE trueup.rehearsed (version int8 NOT NULL, number int4 NOT NULL, at timestamptz NOT NULL)";
 
-/// The time of statements and of what comes after the last, by the version of the migration.
+/// Removes all marks, before the next way through the migrations.
+pub(super) const CLEAR: &str = "TRUNCATE trueup.rehearsed";
+
+/// When statements began, and when the last of them ended, in microseconds since 1970, by the version of the migration.
 pub(super) type StatementTimes = BTreeMap<i64, Vec<i64>>;
 
 /// Puts a mark before each statement of a transaction, and one behind the last.
@@ -24,6 +27,7 @@ pub(super) fn add(step: &mut Step) {
             "INSERT INTO trueup.rehearsed VALUES ({version}, {number}, pg_catalog.clock_timestamp())"
         ),
         line: 1,
+        column: 1,
         offset: 0,
         summary: String::new(),
         outside: None,

@@ -193,7 +193,7 @@ async fn on(
     let kept = versions.len() - back.as_ref().map_or(0, |(_, reverted)| reverted.len());
     if kept > 0 {
         let kept = plural(kept, "migration");
-        rehearsal.notes.push(format!("{kept} not reverted: there is no down script for all"));
+        rehearsal.notes.push(format!("not reverted, because a down script is missing: {kept}"));
     }
     let mut pass =
         Pass { settings, prepared, versions, back, probed: Vec::new(), counts: RowCounts::default() };
@@ -226,8 +226,12 @@ async fn on(
     let stats = prepared.live.as_ref().map_or(&none, |live| &live.stats);
     rehearsal.rows = Some(rows);
     rehearsal.filled = rows::fill(&mut ground.session, &tables, rows, stats).await?;
+    for table in &mut rehearsal.filled {
+        let size = prepared.live.as_ref().and_then(|live| live.sizes.get(&table.table));
+        table.real_rows = size.map(|size| size.rows);
+    }
     rehearsal.notes.extend(rows::in_words(&rehearsal.filled, rows));
-    pass.counts = counts(prepared, &rehearsal.filled);
+    pass.counts = counts(&rehearsal.filled);
     if request.probe {
         pass.probed = names(&tables);
     }
@@ -283,7 +287,7 @@ impl<'p> Pass<'p> {
         let compiled = result_is_compiled(rehearsal, ground, declared, &after, "after the upgrade").await?;
         let Some((to, reverted)) = self.back.as_ref().filter(|_| compiled) else { return Ok(shapes) };
         let down = phase::run(ground, declared, &Way::Down { to: *to }).await?;
-        rehearsal.add_down(&down);
+        rehearsal.add_down(declared, &after, &down, ground, &self.counts).await?;
         if !went_well(rehearsal, &down, &down.plan, "rehearse.down", "reverted", self.settings)? {
             return Ok(shapes);
         }
@@ -314,10 +318,10 @@ fn touched(plan: &MigrationPlan) -> BTreeSet<String> {
 }
 
 /// The numbers of rows, real and made.
-fn counts(prepared: &Prepared, filled: &[FilledTable]) -> RowCounts {
-    let sizes = prepared.live.iter().flat_map(|live| &live.sizes);
+fn counts(filled: &[FilledTable]) -> RowCounts {
+    let real = filled.iter().filter_map(|table| Some((table.table.clone(), table.real_rows?)));
     RowCounts {
-        real: sizes.map(|(name, size)| (name.clone(), size.rows)).collect(),
+        real: real.collect(),
         made: filled.iter().map(|table| (table.table.clone(), table.rows)).collect(),
     }
 }
@@ -444,6 +448,11 @@ impl Rehearsal {
             filled: Vec::new(),
             refused: None,
             migrations: plan.steps.iter().map(|step| RehearsedMigration::of(settings, step)).collect(),
+            next: format!(
+                "trueup upgrade{}{}",
+                if plan.steps.iter().any(|step| step.contract) { " --contract" } else { "" },
+                if live.is_some() { settings.same_database("--database-url") } else { String::new() }
+            ),
             stop: plan.stop.as_ref().map(|stop| -> StopReport { plan_steps::stop_report(stop) }),
             findings: Vec::new(),
             notes: notes.clone(),

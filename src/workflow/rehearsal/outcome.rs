@@ -32,6 +32,9 @@ pub(crate) struct Rehearsal {
     pub(crate) refused: Option<Vec<RefusedProbe>>,
     /// The pending migrations, in order.
     pub(crate) migrations: Vec<RehearsedMigration>,
+    /// The command that does to the database what was rehearsed.
+    #[serde(skip)]
+    pub(crate) next: String,
     /// Why the rehearsal ends before the last pending migration.
     pub(crate) stop: Option<StopReport>,
     /// What went wrong.
@@ -64,6 +67,8 @@ pub(crate) struct RehearsedMigration {
     pub(crate) statements: Vec<RehearsedStatement>,
     /// The longest time for which others wait; `None` where nobody waits.
     pub(crate) blocks: Option<BlockingWindow>,
+    /// The same for its down script.
+    pub(crate) down_blocks: Option<BlockingWindow>,
 }
 
 /// A statement that was run.
@@ -134,7 +139,7 @@ impl Rehearsal {
             (migration.milliseconds, migration.down_milliseconds, migration.again_milliseconds) =
                 (None, None, None);
             migration.statements.clear();
-            migration.blocks = None;
+            (migration.blocks, migration.down_blocks) = (None, None);
         }
     }
 }
@@ -152,6 +157,7 @@ impl RehearsedMigration {
             again_milliseconds: None,
             statements: Vec::new(),
             blocks: None,
+            down_blocks: None,
         }
     }
 }

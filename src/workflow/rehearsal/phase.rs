@@ -25,7 +25,7 @@ use crate::writer::{Event, StopSignal, Watch};
 
 /// Which migrations, and in which direction.
 pub(super) enum Way<'w> {
-    /// These are applied; `marked`, when their statements are to be timed.
+    /// These are applied; `marked`, when their statements are to be timed, as those of down scripts are.
     Up { versions: &'w BTreeSet<i64>, marked: bool },
     /// All above this version are reverted.
     Down { to: i64 },
@@ -119,7 +119,7 @@ async fn carry_out(settings: &Settings, declared: &ProjectModel, way: &Way<'_>) 
     let outside = outside.collect();
     let shown = plan.clone();
     plan.name_paths_from(&settings.project.dir);
-    if let Way::Up { marked: true, .. } = way {
+    if !matches!(way, Way::Up { marked: false, .. }) {
         plan.steps.iter_mut().filter(|step| step.transactional).for_each(marks::add);
     }
     let ledger = plan_steps::ledger(settings, &snapshot, migrations)?;

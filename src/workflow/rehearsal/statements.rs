@@ -7,12 +7,13 @@ use std::time::Duration;
 use anyhow::Result;
 use smol_str::SmolStr;
 
+use super::applied_versions;
 use super::blocking::{TimedStatement, longest, rounded};
 use super::estimate::{RowCounts, estimate};
 use super::ground::Ground;
-use super::outcome::{Rehearsal, RehearsedLock, RehearsedMigration, RehearsedStatement};
+use super::marks::{self, StatementTimes};
+use super::outcome::{BlockingWindow, Rehearsal, RehearsedLock, RehearsedMigration, RehearsedStatement};
 use super::phase::PhaseOutcome;
-use super::{applied_versions, marks};
 use crate::changes::executor::AppliedStep;
 use crate::changes::plan::Step;
 use crate::model::diagnosis::MigrationState;
@@ -24,6 +25,16 @@ use crate::workflow::project_model::ProjectModel;
 
 /// When statements outside of a transaction began and ended, in microseconds, by version and number.
 type RecordedTimes = BTreeMap<(i64, usize), (i64, i64)>;
+
+/// What is known of the run and of the database that it was in.
+struct Known<'k> {
+    marks: &'k StatementTimes,
+    recorded: &'k RecordedTimes,
+    phase: &'k PhaseOutcome,
+    /// Whether the server's clock is this machine's.
+    is_local: bool,
+    counts: &'k RowCounts,
+}
 
 impl Rehearsal {
     /// Adds what the first upgrade did.
@@ -38,38 +49,55 @@ impl Rehearsal {
         ground: &mut Ground<'_>,
         counts: &RowCounts,
     ) -> Result<()> {
-        let times = marks::read(&mut ground.session).await?;
-        let recorded = recorded(&mut ground.session, &up.run).await?;
-        let mut there = there_before(declared, state);
+        let (marks, recorded) = times(ground, up).await?;
+        let known =
+            Known { marks: &marks, recorded: &recorded, phase: up, is_local: ground.is_local, counts };
+        let mut there = names_of(declared, &applied_versions(declared, state));
         for (step, migration) in up.plan.steps.iter().zip(&mut self.migrations) {
-            let durations = match times.get(&step.version) {
-                Some(marks) => marks.windows(2).map(|pair| Some(pair[1] - pair[0])).collect(),
-                None => outside(step, &recorded),
-            };
-            let end = up.committed.get(&step.title).filter(|_| ground.is_local);
-            let last = times.get(&step.version).and_then(|marks| marks.last());
-            let commit = end.zip(last).map_or(0, |(end, last)| (end - last).max(0));
-            let did = |index: usize| {
-                let line = step.script.statements[index].line;
-                let mut footprints = step.footprints.iter().filter(|footprint| footprint.line == line);
-                (footprints.next(), up.outside.get(&(step.version, index)))
-            };
-            migration.add(step, &durations, commit, did, (&there, counts));
+            (migration.statements, migration.blocks) = known.measured(step, &there);
             rename(&mut there, &declared.lock.migrations[step.index].effects);
         }
         took(&mut self.migrations, &up.done, |migration, time| migration.milliseconds = Some(time));
         Ok(())
     }
 
-    /// Adds how long the down scripts took.
-    pub(super) fn add_down(&mut self, down: &PhaseOutcome) {
+    /// Adds what the down scripts did. What the migrations themselves have made is in use by then.
+    ///
+    /// # Errors
+    /// The throwaway server's.
+    pub(super) async fn add_down(
+        &mut self,
+        declared: &ProjectModel,
+        applied: &BTreeSet<i64>,
+        down: &PhaseOutcome,
+        ground: &mut Ground<'_>,
+        counts: &RowCounts,
+    ) -> Result<()> {
+        let (marks, recorded) = times(ground, down).await?;
+        let known =
+            Known { marks: &marks, recorded: &recorded, phase: down, is_local: ground.is_local, counts };
+        let there = names_of(declared, applied);
+        for step in &down.plan.steps {
+            let version = step.version.to_string();
+            if let Some(migration) = self.migrations.iter_mut().find(|migration| migration.version == version)
+            {
+                migration.down_blocks = known.measured(step, &there).1;
+            }
+        }
         took(&mut self.migrations, &down.done, |migration, time| migration.down_milliseconds = Some(time));
+        Ok(())
     }
 
     /// Adds how long the second upgrade took.
     pub(super) fn add_again(&mut self, again: &PhaseOutcome) {
         took(&mut self.migrations, &again.done, |migration, time| migration.again_milliseconds = Some(time));
     }
+}
+
+async fn times(ground: &mut Ground<'_>, phase: &PhaseOutcome) -> Result<(StatementTimes, RecordedTimes)> {
+    let marks = marks::read(&mut ground.session).await?;
+    ground.session.execute(marks::CLEAR).await?;
+    Ok((marks, recorded(&mut ground.session, &phase.run).await?))
 }
 
 fn took(
@@ -84,48 +112,51 @@ fn took(
     }
 }
 
-impl RehearsedMigration {
-    fn add<'f>(
-        &mut self,
+impl Known<'_> {
+    /// The statements of a step, and the longest time for which others wait. `there` are the relations that others use.
+    fn measured(
+        &self,
         step: &Step,
-        durations: &[Option<i64>],
-        commit: i64,
-        did: impl Fn(
-            usize,
-        ) -> (
-            Option<&'f Footprint>,
-            Option<&'f BTreeMap<crate::postgres::catalog::ObjectId, LockMode>>,
-        ),
-        (there, counts): (&BTreeSet<SmolStr>, &RowCounts),
-    ) {
-        let mut timed = Vec::new();
+        there: &BTreeSet<SmolStr>,
+    ) -> (Vec<RehearsedStatement>, Option<BlockingWindow>) {
+        let marks = self.marks.get(&step.version);
+        let durations = match marks {
+            Some(marks) => marks.windows(2).map(|pair| Some(pair[1] - pair[0])).collect(),
+            None => outside(step, self.recorded),
+        };
+        let end = self.phase.committed.get(&step.title).filter(|_| self.is_local);
+        let commit =
+            end.zip(marks.and_then(|marks| marks.last())).map_or(0, |(end, last)| (end - last).max(0));
+        let (mut timed, mut statements) = (Vec::new(), Vec::new());
         for (index, statement) in step.script.statements.iter().enumerate() {
-            let (footprint, outside) = did(index);
-            let told = outside.into_iter().flatten().map(|(id, mode)| (SmolStr::from(id.to_string()), *mode));
+            let at = statement.as_statement().position();
+            let footprint = step.footprints.iter().find(|footprint| footprint.at == at);
+            let told = self.phase.outside.get(&(step.version, index)).into_iter().flatten();
+            let told = told.map(|(id, mode)| (SmolStr::from(id.to_string()), *mode));
             let measured = footprint.map(|footprint| footprint.locks.clone());
             let mut locks: BTreeMap<SmolStr, LockMode> = measured.unwrap_or_else(|| told.collect());
             locks.retain(|relation, _| there.contains(relation));
             let duration = durations.get(index).copied().flatten();
-            let milliseconds = duration.map(|micros| rounded(micros as f64 / 1000.0));
             let exact = duration.map_or(0.0, |micros| micros as f64 / 1000.0);
             let of_rows = rows_of(footprint, &locks, statement.outside.is_some());
-            let range = estimate(exact, of_rows, counts);
+            let range = estimate(exact, of_rows, self.counts);
             timed.push(TimedStatement {
                 line: statement.line,
                 milliseconds: exact,
                 estimate: range,
                 locks: locks.clone(),
             });
-            self.statements.push(RehearsedStatement {
+            statements.push(RehearsedStatement {
                 line: statement.line,
                 sql: statement.summary.clone(),
-                milliseconds,
+                milliseconds: duration.map(|_| rounded(exact)),
                 locks: locks.into_iter().map(|(relation, mode)| RehearsedLock::of(relation, mode)).collect(),
                 work: footprint.map(|footprint| work(footprint, there)).unwrap_or_default(),
                 estimate: range,
             });
         }
-        self.blocks = longest(&timed, step.transactional, commit as f64 / 1000.0);
+        let blocks = longest(&timed, step.transactional, commit as f64 / 1000.0);
+        (statements, blocks)
     }
 }
 
@@ -167,9 +198,8 @@ fn work(footprint: &Footprint, there: &BTreeSet<SmolStr>) -> Vec<String> {
     words
 }
 
-/// The names of all objects that are there before the first migration of the rehearsal.
-fn there_before(declared: &ProjectModel, state: &MigrationState) -> BTreeSet<SmolStr> {
-    let applied = applied_versions(declared, state);
+/// The names of all objects that are there when these migrations are applied.
+fn names_of(declared: &ProjectModel, applied: &BTreeSet<i64>) -> BTreeSet<SmolStr> {
     let catalog = declared.lock.state_after(|version| applied.contains(&version));
     catalog.objects.iter().map(|object| object.id.to_string().into()).collect()
 }

@@ -27,6 +27,8 @@ pub(crate) struct FilledTable {
     pub(crate) table: String,
     /// The rows that are in it.
     pub(crate) rows: u64,
+    /// How many rows the real table has, where that is known.
+    pub(crate) real_rows: Option<u64>,
     /// Why it could not be filled.
     pub(crate) failed: Option<String>,
 }
@@ -56,6 +58,7 @@ pub(super) async fn fill(
         filled.push(FilledTable {
             table: table.name.clone(),
             rows: u64::try_from(rows).unwrap_or_default(),
+            real_rows: None,
             failed,
         });
     }
@@ -186,11 +189,14 @@ async fn move_sequences(session: &mut Session, table: &TableShape, rows: u64) ->
     Ok(())
 }
 
-/// The filled tables in words: `10,000 made rows in public.users and public.orders`.
+/// The filled tables in words: `10000 rows made in each of public.orders (really about 4100000), public.users`.
 pub(super) fn in_words(filled: &[FilledTable], asked: u64) -> Vec<String> {
     let mut words = Vec::new();
-    let whole: Vec<&str> =
-        filled.iter().filter(|table| table.failed.is_none()).map(|table| table.table.as_str()).collect();
+    let name = |table: &FilledTable| match table.real_rows {
+        Some(real) => format!("{} (really about {real})", table.table),
+        None => table.table.clone(),
+    };
+    let whole: Vec<String> = filled.iter().filter(|table| table.failed.is_none()).map(name).collect();
     if !whole.is_empty() {
         words.push(format!("{} made in each of {}", plural(asked, "row"), whole.join(", ")));
     }

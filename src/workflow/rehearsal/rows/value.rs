@@ -119,7 +119,7 @@ fn literals(column: &ColumnShape, checks: &[CheckShape]) -> Vec<String> {
         own.filter(|check| check.definition.contains("ARRAY[") || check.definition.contains(" = '"));
     let mut found = Vec::new();
     for check in listing {
-        let statement = Statement { text: &check.definition, line: 1, offset: 0 };
+        let statement = Statement { text: &check.definition, line: 1, column: 1, offset: 0 };
         for (place, part) in statement.placed_parts() {
             let text = &check.definition[place];
             if matches!(part, Part::Literal(_)) && !found.iter().any(|known| known == text) {
