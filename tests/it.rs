@@ -29,6 +29,7 @@ mod migrations;
 mod object_store;
 mod plan;
 mod postgres;
+mod rehearse;
 mod repair;
 mod reports;
 mod restore;

@@ -15,6 +15,7 @@ mod init;
 mod lint;
 mod other_tools;
 mod registry;
+mod rehearse;
 mod resolve;
 mod restore;
 mod seed;
@@ -47,6 +48,7 @@ registry::commands! {
     lint: reads LintArgs,
     explain: reads ExplainArgs,
     sizes: reads SizesArgs,
+    rehearse: reads RehearseArgs,
     verify: reads_or_fixes VerifyArgs,
     undo: writes UndoArgs,
     seed: writes SeedArgs,

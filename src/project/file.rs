@@ -12,6 +12,7 @@ use super::backup::{BackupSettings, backup};
 use super::lint::{LintSettings, lint};
 use super::migrations::{MigrationSettings, migrations};
 use super::pattern::Patterns;
+use super::rehearse::{RehearseSettings, rehearse};
 use super::repair::{RepairSettings, repair};
 use crate::cli::FailOn;
 use crate::error::{ErrorCode, Failure};
@@ -43,6 +44,8 @@ pub struct ProjectFile {
     pub backup: BackupSettings,
     /// `[repair]`
     pub repair: RepairSettings,
+    /// `[rehearse]`
+    pub rehearse: RehearseSettings,
     /// `[environments.NAME]`
     pub environments: BTreeMap<String, Environment>,
 }
@@ -198,6 +201,10 @@ impl ProjectFile {
             file.repair = repair(&section)?;
             section.finish()?;
         }
+        if let Some(section) = top.section("rehearse")? {
+            file.rehearse = rehearse(&section)?;
+            section.finish()?;
+        }
         if let Some(section) = top.section("environments")? {
             for entry in section.named() {
                 let (name, section) = entry?;
@@ -336,6 +343,8 @@ mod tests {
             [check]
             severity = { "index.missing" = "error" }
             fail_on = ["drift", "edited"]
+            [rehearse]
+            max_block = "2s"
             [environments.production]
             url_env = "PRODUCTION_URL"
             expect = { host = "*.example.com", database = "platform" }
@@ -358,6 +367,7 @@ mod tests {
             SeverityOverride { severity: Severity::Error, line: 21 }
         );
         assert_eq!(file.check.fail_on, [FailOn::Cause(CauseKind::Drift), FailOn::Cause(CauseKind::Edited)]);
+        assert_eq!(file.rehearse.max_block, Some(Duration::from_secs(2)));
         let production = &file.environments["production"];
         assert!(production.protected);
         assert_eq!(production.expect_host.as_deref(), Some("*.example.com"));

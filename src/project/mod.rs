@@ -11,6 +11,7 @@ mod output;
 mod own_tool;
 mod pattern;
 mod process_env;
+mod rehearse;
 mod repair;
 mod settings;
 
@@ -26,5 +27,6 @@ pub use output::{OutputFile, OutputSettings};
 pub use own_tool::OwnTool;
 pub use pattern::{Patterns, matches};
 pub use process_env::{Caller, Credentials, ProcessEnv};
+pub use rehearse::RehearseSettings;
 pub use repair::RepairSettings;
 pub use settings::{NamedEnvironment, ScratchSettings, Settings};

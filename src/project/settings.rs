@@ -13,6 +13,7 @@ use super::migrations::MigrationSettings;
 use super::output::OutputSettings;
 use super::pattern::{Patterns, matches};
 use super::process_env::{Caller, Credentials, ProcessEnv};
+use super::rehearse::RehearseSettings;
 use super::repair::RepairSettings;
 use crate::cli::{ScratchArgs, Secret, Shared};
 use crate::error::{ErrorCode, Exit, Failure};
@@ -49,6 +50,8 @@ pub struct Settings {
     pub backup: BackupSettings,
     /// `[repair]`
     pub repair: RepairSettings,
+    /// `[rehearse]`
+    pub rehearse: RehearseSettings,
     /// The credentials for an object store.
     pub credentials: Credentials,
     /// Who runs the command, and where.
@@ -124,6 +127,7 @@ impl Settings {
             lint,
             backup,
             repair,
+            rehearse,
             environments,
         } = file;
         let asked = shared.environment.clone().or_else(|| process_env.lossy("TRUEUP_ENV"));
@@ -164,6 +168,7 @@ impl Settings {
             migrations,
             backup,
             repair,
+            rehearse,
             credentials: process_env.credentials(),
             caller: process_env.caller(command),
         };

@@ -1,8 +1,10 @@
 //! What upgrade and downgrade have in common: check, plan, confirm, lock, plan again, carry out, check again.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 
-use crate::changes::executor::{self, DefaultLimits, Job};
+use crate::changes::executor::{self, DefaultLimits, Job, Outcome, StepGuard};
 use crate::changes::plan::{Direction, MigrationPlan, collisions};
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, with_failure};
@@ -20,7 +22,7 @@ use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::required_checks::Required;
 use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{comparison, environment_mark, plan_steps, sizes};
-use crate::writer::{StepLimits, StopSignal, interrupted};
+use crate::writer::{StepLimits, StopSignal, Watch, WriteSession, interrupted};
 
 /// What is to be done, and why.
 pub(crate) struct PreparedChange {
@@ -304,24 +306,10 @@ async fn carry_out<C: MigrateCommand>(
     let backup = manifest.as_ref().map(|(_, summary)| summary.clone());
     let required = Required::by(settings, &writing.target, &prepared.plan, &declared.migrations)?;
     let notes = plan_steps::notes_on_tool(&prepared.ledger, &prepared.plan, &declared.migrations);
-    let job = Job {
-        writer: &mut writing.writer,
-        watch: &mut writing.progress,
-        ledger: prepared.ledger,
-        steps: &prepared.plan.steps,
-        migrations: &declared.migrations,
-        lock: &declared.lock,
-        applied: prepared.state.applied,
-        texts: prepared.snapshot.internal.as_ref().map(|internal| internal.texts.clone()).unwrap_or_default(),
-        limits: defaults(settings),
-        version: prepared.snapshot.version,
-        options: &declared.lock.head.options,
-        guard: &required,
-    };
-    let outcome = match prepared.plan.direction {
-        Direction::Up => executor::upgrade(job).await,
-        Direction::Down => executor::downgrade(job).await,
-    };
+    let applied = std::mem::take(&mut prepared.state.applied);
+    let execution = Execution { plan: &prepared.plan, ledger: prepared.ledger, applied, guard: &required };
+    let (writer, watch) = (&mut writing.writer, &mut writing.progress);
+    let outcome = execution.run(settings, declared, &prepared.snapshot, writer, watch).await;
     // What a required data check keeps from being applied is a finding; the rest of the plan is done.
     let unmet = required.unmet();
     if let Some(failure) = outcome.failure.filter(|_| unmet.is_none()) {
@@ -354,6 +342,49 @@ async fn carry_out<C: MigrateCommand>(
     document.applied = outcome.done;
     let exit = change.exit(&prepared.plan, &document);
     Ok(document.ending(exit))
+}
+
+/// A plan that is carried out as it is: everything was asked, locked and backed up before.
+pub(crate) struct Execution<'e> {
+    /// The plan.
+    pub(crate) plan: &'e MigrationPlan,
+    /// The history that it is recorded in.
+    pub(crate) ledger: Ledger,
+    /// The migrations that are applied before its first step, as indexes into the lock's migrations.
+    pub(crate) applied: BTreeSet<usize>,
+    /// What runs the data checks that migrations require.
+    pub(crate) guard: &'e dyn StepGuard,
+}
+
+impl Execution<'_> {
+    /// Carries the plan out, in a run that has been started. `snapshot` is the database as it was planned for.
+    pub(crate) async fn run(
+        self,
+        settings: &Settings,
+        declared: &ProjectModel,
+        snapshot: &DatabaseSnapshot,
+        writer: &mut WriteSession,
+        watch: &mut dyn Watch,
+    ) -> Outcome {
+        let job = Job {
+            writer,
+            watch,
+            ledger: self.ledger,
+            steps: &self.plan.steps,
+            migrations: &declared.migrations,
+            lock: &declared.lock,
+            applied: self.applied,
+            texts: snapshot.internal.as_ref().map(|internal| internal.texts.clone()).unwrap_or_default(),
+            limits: defaults(settings),
+            version: snapshot.version,
+            options: &declared.lock.head.options,
+            guard: self.guard,
+        };
+        match self.plan.direction {
+            Direction::Up => executor::upgrade(job).await,
+            Direction::Down => executor::downgrade(job).await,
+        }
+    }
 }
 
 /// The failure of the check after the work was done.

@@ -184,6 +184,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "model",
             "model/declare",
             "model/diagnosis",
+            "model/diff",
             "output",
             "plain_file",
             "postgres/catalog",
