@@ -300,6 +300,30 @@ fn more_facts_are_told_with_their_relations() {
     ]);
 }
 
+/// What the server refuses on a partitioned table is not advised, and what is advised there is not found.
+#[test]
+fn partitioned_tables_have_ways_of_their_own() {
+    let project = project(&[
+        "CREATE TABLE authors (id bigint PRIMARY KEY);\nCREATE TABLE m (at date, author bigint) PARTITION BY RANGE (at);\n\
+         CREATE TABLE m_1 PARTITION OF m FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');",
+        "ALTER TABLE m ADD CONSTRAINT m_author FOREIGN KEY (author) REFERENCES authors;",
+        "CREATE INDEX m_by_author ON m (author);",
+        "ALTER TABLE m DROP CONSTRAINT m_author;\nDROP INDEX m_by_author;",
+        "ALTER TABLE m_1 ADD CONSTRAINT m_author FOREIGN KEY (author) REFERENCES authors NOT VALID;",
+        "ALTER TABLE m_1 VALIDATE CONSTRAINT m_author;",
+        "ALTER TABLE m ADD CONSTRAINT m_author FOREIGN KEY (author) REFERENCES authors;",
+        "CREATE INDEX m_by_author ON ONLY m (author);",
+        "-- trueup: no-transaction\nCREATE INDEX CONCURRENTLY m_1_by_author ON m_1 (author);",
+        "ALTER INDEX m_by_author ATTACH PARTITION m_1_by_author;",
+    ]);
+    let one = |version: &str| trueup(&project, &["lint", version]).env("COLUMNS", "200").run();
+    one("3").exit(1).says(["blocks.scan", "add it to each partition NOT VALID and VALIDATE it there"]);
+    one("4").exit(1).says(["blocks.index", "CREATE INDEX ... ON ONLY the partitioned table"]).lacks("marked");
+    for version in 6..=11 {
+        one(&version.to_string()).exit(0).says("OK: nothing found in 1 migration");
+    }
+}
+
 /// docs/lint.md has a row for each rule.
 #[test]
 fn the_page_lists_every_rule() {

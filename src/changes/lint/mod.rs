@@ -20,7 +20,7 @@ use crate::findings::{Change, Finding, Location, Remedy, Sides};
 use crate::migrations::Migration;
 use crate::migrations::script::{Examination, ExaminedStatement};
 use crate::model::{CompiledMigration, Effect, Footprint, HeldLock, Lock, is_long_and_plain};
-use crate::postgres::catalog::{Kind, Object, ObjectId};
+use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::{Position, names_in, read_file};
 use allowed::Allowances;
@@ -247,6 +247,22 @@ impl<'l> LintedMigration<'l> {
     /// Whether an object was there before the first of the migrations.
     fn was_there(&self, name: &str) -> bool {
         self.base.0.contains_key(name)
+    }
+
+    /// Whether a relation was there before, and is no partitioned table: such a one has no rows of its own.
+    fn had_rows(&self, name: &str) -> bool {
+        self.was_there(name) && !self.is_partitioned(name)
+    }
+
+    /// Whether a partitioned table of this name was there before.
+    fn is_partitioned(&self, name: &str) -> bool {
+        let table = self.base.relation(name, Kind::Table);
+        table.is_some_and(|table| table.get(Attribute::PartitionBy).is_some())
+    }
+
+    /// What a statement did.
+    fn footprint_at(&self, at: Position) -> Option<&'l Footprint> {
+        self.compiled.footprints.iter().find(|footprint| footprint.at == at)
     }
 
     /// Whether an object, or the relation that it is part of, was there before.

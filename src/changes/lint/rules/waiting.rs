@@ -18,7 +18,7 @@ pub(super) fn find(
     instead: fn(&str) -> &'static str,
 ) -> Vec<LintMatch> {
     let found = |footprint: &Footprint| {
-        let on = of(footprint).iter().find(|relation| migration.was_there(relation))?;
+        let on = of(footprint).iter().find(|relation| migration.had_rows(relation))?;
         let blocked = migration.blocked_at(footprint.at);
         let waiting = waiting(&blocked, footprint.at)?;
         let statement =

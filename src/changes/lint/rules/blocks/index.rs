@@ -25,10 +25,21 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
              builds nothing"
         }
     };
-    waiting::find(
+    let mut found = waiting::find(
         migration,
         |footprint| &footprint.builds,
         |table| format!("an index on {table} is built"),
         instead,
-    )
+    );
+    for found in &mut found {
+        let footprint = migration.footprint_at(found.at);
+        if footprint.is_some_and(|footprint| footprint.builds.iter().any(|on| migration.is_partitioned(on))) {
+            PARTITIONED.clone_into(&mut found.instead);
+        }
+    }
+    found
 }
+
+/// The server refuses CONCURRENTLY on a partitioned table.
+const PARTITIONED: &str = "CREATE INDEX ... ON ONLY the partitioned table, CREATE INDEX CONCURRENTLY on each partition, \
+                           then ALTER INDEX ... ATTACH PARTITION for each";

@@ -23,6 +23,16 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
         |table| format!("all rows of {table} are read"),
         instead,
     );
+    for found in &mut found {
+        let is_key = waiting::has_word(migration.text_at(found.at), "references");
+        let footprint = migration.footprint_at(found.at);
+        if is_key
+            && footprint
+                .is_some_and(|footprint| footprint.locks.keys().any(|on| migration.is_partitioned(on)))
+        {
+            PARTITIONED.clone_into(&mut found.instead);
+        }
+    }
     // What builds an index or writes a table anew reads it, too.
     let heavier = |at| {
         let of_statement = migration.compiled.footprints.iter().filter(|footprint| footprint.at == at);
@@ -33,6 +43,10 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     found.retain(|found| !heavier(found.at));
     found
 }
+
+/// Servers before 18 refuse NOT VALID for a foreign key of a partitioned table.
+const PARTITIONED: &str = "add it to each partition NOT VALID and VALIDATE it there; then add it to the partitioned table, \
+                           which takes those over and reads nothing";
 
 /// What to write in the place of a statement that reads all rows.
 fn instead(text: &str) -> &'static str {
