@@ -205,7 +205,7 @@ pub(crate) const OUTSIDE: &[&str] = &[
     "ALTER TABLE parts DETACH PARTITION parts_1 CONCURRENTLY",
     "VACUUM users",
     "VACUUM FULL users",
-    "VACUUM FULL ANALYZE base, loose",
+    "VACUUM FULL ANALYZE keys, loose",
     "CALL work_and_commit()",
     "DO $$ BEGIN ALTER TABLE wide ADD a int; COMMIT; CREATE INDEX ON keys (n); COMMIT; UPDATE wide SET a = 1; END $$",
 ];

@@ -144,6 +144,10 @@ fn an_environment_has_sizes_and_what_is_pending() {
         .lacks("V2__m");
     lint(&["2", "--env", "production"]).exit(0).says("no alarm: blocks.scan at migrations/V2__m.sql:1");
     lint(&["--database-url", database.url()]).exit(1).says("2 migrations");
+    // What is pending in one database may be applied in another.
+    lint(&["--env", "production", "--fix", "--yes"])
+        .exit(2)
+        .says("pending in one database may be applied in another");
     // A variable alone connects nobody.
     lint(&["3"]).env("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/x").exit(1).says("sizes: sizes.json");
     lint(&["--env", "production"]).env_remove("PRODUCTION_URL").exit(2).says("PRODUCTION_URL is not set");

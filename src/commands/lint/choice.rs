@@ -17,6 +17,8 @@ pub(super) struct Choice {
     pub(super) why: String,
     /// The commit, branch or tag of git whose migrations are left out.
     pub(super) since: Option<String>,
+    /// Whether they are those that one database does not have yet.
+    pub(super) is_pending: bool,
 }
 
 /// Chooses them: those that are named, else those that `--since` does not have, else those that are `pending` in a
@@ -35,27 +37,32 @@ pub(super) fn choose(
     if !args.versions.is_empty() {
         let versions = Failure::collect(args.versions.iter().map(|text| version(lock, text)))?;
         let scope = LintScope::Run(versions.into_iter().collect());
-        return Ok(Choice { scope, why: "judged: those that are named, as one run".to_owned(), since: None });
+        return Ok(Choice {
+            scope,
+            why: "judged: those that are named, as one run".to_owned(),
+            since: None,
+            is_pending: false,
+        });
     }
     if let Some(reference) = &args.since {
         let scope = LintScope::Run(not_in(settings, files, reference)?);
         let why = format!("judged: those that {reference} does not have, as one run");
-        return Ok(Choice { scope, why, since: Some(reference.clone()) });
+        return Ok(Choice { scope, why, since: Some(reference.clone()), is_pending: false });
     }
     if let Some(pending) = pending {
         let why = "judged: those that are pending in that database, as one run".to_owned();
-        return Ok(Choice { scope: LintScope::Run(pending.clone()), why, since: None });
+        return Ok(Choice { scope: LintScope::Run(pending.clone()), why, since: None, is_pending: true });
     }
     if let Some(tag) = since::newest_tag(&settings.project.dir) {
         let scope = LintScope::Run(not_in(settings, files, &tag)?);
         let why = format!(
             "judged: those that are not released yet, as one run: {tag}, the newest tag, does not have them"
         );
-        return Ok(Choice { scope, why, since: Some(tag) });
+        return Ok(Choice { scope, why, since: Some(tag), is_pending: false });
     }
     let why =
         "judged: all, each as if it were applied by itself: git has no tag here that says what is released";
-    Ok(Choice { scope: LintScope::Each, why: why.to_owned(), since: None })
+    Ok(Choice { scope: LintScope::Each, why: why.to_owned(), since: None, is_pending: false })
 }
 
 /// The migrations that a commit does not have.

@@ -67,6 +67,13 @@ fn refuse_unknown(settings: &Settings, choice: &Choice) -> Result<(), Failure> {
         return Err(Failure::usage("--fix: another tool keeps the migrations of this project")
             .next("write them by hand: trueup explain blocks.index"));
     }
+    if choice.is_pending {
+        return Err(Failure::usage(
+            "--fix: what is pending in one database may be applied in another, and one that is applied must not change; \
+             nothing was written",
+        )
+        .next("name those that are applied nowhere, or a commit with those that are released: --since REF"));
+    }
     if choice.scope == LintScope::Each {
         return Err(Failure::usage(
             "--fix: git has no tag here that says which migrations are released, and one that is applied must not change; \
