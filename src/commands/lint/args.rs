@@ -67,14 +67,14 @@ Exit codes:
   1  findings
   2  usage or project files wrong
   3  no server to compile a stale trueup.lock in, or no database
-  4  another database than the environment expects; --fix: not confirmed, or what would be written does not make the same
-     schema; nothing is written
+  4  another database than the environment expects; --fix: not confirmed, or the
+     schema would not be the same; nothing is written
 
 Examples:
-  trueup lint                             the migrations that are not released yet
-  trueup lint --since origin/main         the migrations of this branch
+  trueup lint                          the migrations that are not released yet
+  trueup lint --since origin/main      the migrations of this branch
   trueup lint 7 8
-  trueup lint --env production            what is pending there, with its sizes
+  trueup lint --env production         what is pending there, with its sizes
   trueup lint --format github
-  trueup lint --since v1.4 --fix          shows what it would write, and asks
-  trueup explain blocks.index             why, and what to write instead";
+  trueup lint --since v1.4 --fix       shows what it would write, and asks
+  trueup explain blocks.index          why, and what to write instead";
