@@ -63,7 +63,7 @@ fn f46_a_malformed_lock_file_says_file_line_and_what_was_expected() {
     assert_ne!(unknown, good);
     check(unknown.as_bytes(), &["colunm"]);
     // One of a newer trueup: not malformed, but nothing to guess about.
-    check(good.replacen("\"trueup.lock\":2", "\"trueup.lock\":999", 1).as_bytes(), &["line 1", "999"]);
+    check(good.replacen("\"trueup.lock\":3", "\"trueup.lock\":999", 1).as_bytes(), &["line 1", "999"]);
     // Conflict marks of a merge.
     check(good.replacen('\n', "\n<<<<<<< HEAD\n", 1).as_bytes(), &["line 2"]);
 }

@@ -1,8 +1,10 @@
 //! `trueup.lock`: the declared model and the effect of every migration, as a real PostgreSQL made them.
 //!
-//! The file is JSON Lines with one object of the catalog in each line, so that a review can read its diff. This
-//! module has the types and their operations; `read` and `write` convert the text.
+//! The file is JSON Lines with one object of the catalog in each line, so that a review can read its diff. Objects that a
+//! migration creates as the model has them are only named. This module has the types and their operations; `read` and
+//! `write` convert the text.
 
+mod creates;
 mod footprints;
 mod head;
 mod read;
@@ -24,7 +26,7 @@ pub use read::{LockFile, effects_from_text};
 pub use write::effects_to_text;
 
 /// The format that this version of trueup writes and reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The name of the lock file in a project directory.
 pub const FILE_NAME: &str = crate::findings::LOCK_FILE;

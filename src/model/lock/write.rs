@@ -5,10 +5,10 @@ use std::path::Path;
 
 use smol_str::SmolStr;
 
-use super::{CompiledMigration, DeclaredBy, Effect, FORMAT, Lock, footprints};
+use super::{CompiledMigration, DeclaredBy, Effect, FORMAT, Lock, creates, footprints};
 use crate::error::{Exit, Failure};
 use crate::plain_file;
-use crate::postgres::catalog::{Object, ObjectId};
+use crate::postgres::catalog::{Catalog, Object, ObjectId};
 use crate::postgres::sql::ChosenHistory;
 
 impl Lock {
@@ -34,7 +34,7 @@ impl Lock {
             text.push_str("}\n");
         }
         for migration in &self.migrations {
-            put_migration(&mut text, migration);
+            put_migration(&mut text, migration, &self.model);
         }
         let lines = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
         let migrations = self.migrations.len();
@@ -86,7 +86,7 @@ fn header(text: &mut String, lock: &Lock) {
     text.push_str("}\n");
 }
 
-fn put_migration(text: &mut String, migration: &CompiledMigration) {
+fn put_migration(text: &mut String, migration: &CompiledMigration, model: &Catalog) {
     text.push_str(r#"{"migration":"#);
     string(text, &migration.version.to_string());
     pair(text, "name", &migration.name);
@@ -105,41 +105,47 @@ fn put_migration(text: &mut String, migration: &CompiledMigration) {
     let _ = writeln!(text, r#","contract":{}}}"#, migration.contract);
     migration.footprints.iter().for_each(|footprint| footprints::write(text, footprint));
     migration.down.iter().for_each(|down| footprints::write_down(text, down));
-    put_effects(text, &migration.effects);
+    let mut effects = migration.effects.as_slice();
+    while let Some(first) = effects.first() {
+        let named = creates::write(text, effects, model);
+        if named == 0 {
+            put_effect(text, first);
+        }
+        effects = &effects[named.max(1)..];
+    }
 }
 
-/// The effects of one migration as the lines of a lock file, without a newline after the last.
+/// The effects of one migration as lines, without a newline after the last. Each holds its whole object: no model is at hand
+/// when they are read.
 pub fn effects_to_text(effects: &[Effect]) -> String {
     let mut text = String::new();
-    put_effects(&mut text, effects);
+    effects.iter().for_each(|effect| put_effect(&mut text, effect));
     text.truncate(text.trim_end_matches('\n').len());
     text
 }
 
-fn put_effects(text: &mut String, effects: &[Effect]) {
-    for effect in effects {
-        match effect {
-            Effect::Created(object) => {
-                text.push_str(r#"{"created":"#);
-                put_object(text, object);
-            }
-            Effect::Changed { after, attributes } => {
-                text.push_str(r#"{"changed":"#);
-                put_object(text, after);
-                list(text, "attributes", attributes.iter().map(|attribute| attribute.word()));
-            }
-            Effect::Renamed { from, to } => {
-                text.push_str(r#"{"renamed":"#);
-                put_id(text, from);
-                pair(text, "to", &to.to_string());
-            }
-            Effect::Dropped(id) => {
-                text.push_str(r#"{"dropped":"#);
-                put_id(text, id);
-            }
+fn put_effect(text: &mut String, effect: &Effect) {
+    match effect {
+        Effect::Created(object) => {
+            text.push_str(r#"{"created":"#);
+            put_object(text, object);
         }
-        text.push_str("}\n");
+        Effect::Changed { after, attributes } => {
+            text.push_str(r#"{"changed":"#);
+            put_object(text, after);
+            list(text, "attributes", attributes.iter().map(|attribute| attribute.word()));
+        }
+        Effect::Renamed { from, to } => {
+            text.push_str(r#"{"renamed":"#);
+            put_id(text, from);
+            pair(text, "to", &to.to_string());
+        }
+        Effect::Dropped(id) => {
+            text.push_str(r#"{"dropped":"#);
+            put_id(text, id);
+        }
     }
+    text.push_str("}\n");
 }
 
 fn put_object(text: &mut String, object: &Object) {
@@ -194,7 +200,7 @@ fn list<'a>(text: &mut String, key: &str, values: impl Iterator<Item = &'a str>)
     text.push(']');
 }
 
-fn string(text: &mut String, value: &str) {
+pub(super) fn string(text: &mut String, value: &str) {
     if value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
         text.push('"');
         text.push_str(value);

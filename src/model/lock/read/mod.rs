@@ -1,33 +1,35 @@
-//! Reading a lock file: line by line, an object that stands in it twice once in memory, every fault with its line.
+//! Reading a lock file: line by line, every fault with its line.
 //!
 //! The text is the writer's own, so a line is told by its first key; what it holds goes through serde_json without
-//! a value in between. Compiled baselines repeat the model: their lines are recognised by hash and not read again.
+//! a value in between. What a migration leaves as the model has it is the model's own object in memory.
+
+mod lines;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
-use siphasher::sip128::{Hasher128 as _, SipHasher13};
-use smol_str::SmolStr;
 
 use super::{
-    CompiledMigration, CompiledSettings, DeclaredBy, DownOutcome, Effect, FORMAT, Head, Lock, footprints,
+    CompiledMigration, CompiledSettings, DeclaredBy, DownOutcome, Effect, FORMAT, Head, Lock, creates,
+    footprints,
 };
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::tools::{MigrationTool, ToolRevision};
 use crate::model::Input;
 use crate::plain_file;
 use crate::postgres::catalog::reader::ReadOptions;
-use crate::postgres::catalog::{
-    Attribute, Attributes, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled,
-};
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId, SharedAttributes, Unmodeled};
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::{ChosenHistory, QualifiedTable};
+use lines::{
+    Dropped, End, EndLine, FormatLine, Header, InputLine, MigrationLine, ParsedObject, Renamed, UnmodeledLine,
+};
+
+pub(super) use lines::next_id;
 
 /// The largest lock file that is read, in bytes.
 const LARGEST: u64 = 1 << 30;
@@ -185,8 +187,6 @@ struct Reader {
     /// The tool that the migrations are of.
     tool: Option<MigrationTool>,
     ended: bool,
-    /// Objects by the hash of their text.
-    known: HashMap<u128, Arc<Object>>,
     of_columns: SharedAttributes,
 }
 
@@ -205,7 +205,11 @@ impl Reader {
         match key {
             "created" => {
                 let effect = Effect::Created(self.object(inner(line, "created", "}")?)?);
-                self.effect(effect)
+                self.effects([effect])
+            }
+            creates::KEY => {
+                let effects = creates::read(line, &self.objects)?;
+                self.effects(effects)
             }
             "changed" => {
                 let (payload, rest) = line
@@ -216,7 +220,10 @@ impl Reader {
                 let words: Vec<Cow<'_, str>> = parse(&format!("[{words}]"))?;
                 let attributes = words.iter().map(|word| attribute(word)).collect::<Result<_, _>>()?;
                 let after = self.object(inner(payload, "changed", "")?)?;
-                self.effect(Effect::Changed { after, attributes })
+                let modeled = self.objects.binary_search_by(|object| object.id.cmp(&after.id)).ok();
+                let modeled = modeled.map(|index| &self.objects[index]).filter(|object| **object == after);
+                let after = modeled.cloned().unwrap_or(after);
+                self.effects([Effect::Changed { after, attributes }])
             }
             "renamed" => {
                 let renamed: Renamed = parse(line)?;
@@ -224,11 +231,11 @@ impl Reader {
                 let to = ObjectId::parse(from.kind, &renamed.to);
                 let to =
                     to.ok_or_else(|| format!("expected the name of a {} in `to`", from.kind.spoken()))?;
-                self.effect(Effect::Renamed { from: from.into(), to: to.into() })
+                self.effects([Effect::Renamed { from: from.into(), to: to.into() }])
             }
             "dropped" => {
                 let dropped: Dropped = parse(line)?;
-                self.effect(Effect::Dropped(dropped.dropped.0.into()))
+                self.effects([Effect::Dropped(dropped.dropped.0.into())])
             }
             "migration" => {
                 let migration: MigrationLine = parse(line)?;
@@ -274,7 +281,7 @@ impl Reader {
             }
             "end" => self.end(line),
             _ if !self.migrations.is_empty() => Err(format!(
-                "expected statement, down, created, changed, renamed, dropped, migration or end, found `{key}`"
+                "expected statement, down, creates, created, changed, renamed, dropped, migration or end, found `{key}`"
             )),
             "input" => {
                 let input: InputLine = parse(line)?;
@@ -305,7 +312,7 @@ impl Reader {
 
     fn header(&mut self, line: &str) -> Result<(), String> {
         let format: FormatLine = parse(line)
-            .map_err(|_| "expected the header of a lock file, `{\"trueup.lock\":2,...}`".to_owned())?;
+            .map_err(|_| format!("expected the header of a lock file, `{{\"trueup.lock\":{FORMAT},...}}`"))?;
         if format.format > FORMAT {
             return Err(format!(
                 "format {}, written by a newer trueup; this one reads format {FORMAT}: update it",
@@ -361,24 +368,16 @@ impl Reader {
     }
 
     fn object(&mut self, text: &str) -> Result<Arc<Object>, String> {
-        let mut hasher = SipHasher13::new();
-        std::hash::Hasher::write(&mut hasher, text.as_bytes());
-        let hash = hasher.finish128().as_u128();
-        if let Some(known) = self.known.get(&hash) {
-            return Ok(known.clone());
-        }
         let ParsedObject(mut object) = parse(text)?;
         if object.id.kind == Kind::Column {
             object.attributes = self.of_columns.share(object.attributes);
         }
-        let object = Arc::new(object);
-        self.known.insert(hash, object.clone());
-        Ok(object)
+        Ok(Arc::new(object))
     }
 
-    fn effect(&mut self, effect: Effect) -> Result<(), String> {
+    fn effects(&mut self, effects: impl IntoIterator<Item = Effect>) -> Result<(), String> {
         let migration = self.migrations.last_mut().ok_or("expected a migration before its effects")?;
-        migration.effects.push(effect);
+        migration.effects.extend(effects);
         Ok(())
     }
 
@@ -436,159 +435,4 @@ fn version(text: &str) -> Result<ServerVersion, String> {
 
 fn attribute(word: &str) -> Result<Attribute, String> {
     word.parse().map_err(|()| format!("unknown attribute `{word}`"))
-}
-
-#[derive(Deserialize)]
-struct FormatLine {
-    #[serde(rename = "trueup.lock")]
-    format: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    #[serde(rename = "trueup.lock")]
-    _format: u32,
-    #[serde(rename = "note")]
-    _note: String,
-    server: String,
-    declared_by: String,
-    search_path: String,
-    assume_extensions: Vec<String>,
-    #[serde(default)]
-    server_major: Option<u32>,
-    #[serde(default)]
-    tool: Option<String>,
-    #[serde(default)]
-    applied_table: Option<String>,
-    #[serde(default)]
-    applied_column: Option<String>,
-    owners: bool,
-    privileges: bool,
-    extension_versions: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InputLine {
-    input: String,
-    sha256: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UnmodeledLine {
-    unmodeled: String,
-    object: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MigrationLine {
-    migration: String,
-    name: String,
-    revision: Option<SmolStr>,
-    #[serde(default)]
-    parents: Vec<SmolStr>,
-    #[serde(default)]
-    dependencies: Vec<SmolStr>,
-    file: Option<String>,
-    contract: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Renamed {
-    renamed: ParsedId,
-    to: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Dropped {
-    dropped: ParsedId,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EndLine {
-    end: End,
-}
-
-#[derive(Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-struct End {
-    objects: usize,
-    migrations: usize,
-    lines: usize,
-}
-
-/// Text that borrows from the line where it holds no escapes.
-#[derive(Deserialize)]
-struct Text<'l>(#[serde(borrow)] Cow<'l, str>);
-
-struct ParsedObject(Object);
-
-impl<'de> Deserialize<'de> for ParsedObject {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor).map(Self)
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an object of the catalog, {\"<kind>\":\"<name>\", ...}")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let id = next_id(&mut map)?;
-        let mut values: Vec<(Attribute, SmolStr)> = Vec::new();
-        while let Some((Text(word), Text(value))) = map.next_entry()? {
-            let attribute = attribute(&word).map_err(A::Error::custom)?;
-            if values.last().is_some_and(|(last, _)| *last >= attribute) {
-                return Err(A::Error::custom(format!("attribute `{word}` out of order or given twice")));
-            }
-            values.push((attribute, SmolStr::from(value)));
-        }
-        Ok(Object { id, attributes: Attributes::new(values) })
-    }
-}
-
-struct ParsedId(ObjectId);
-
-impl<'de> Deserialize<'de> for ParsedId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct IdVisitor;
-
-        impl<'de> Visitor<'de> for IdVisitor {
-            type Value = ObjectId;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("the name of an object, {\"<kind>\":\"<name>\"}")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ObjectId, A::Error> {
-                let id = next_id(&mut map)?;
-                match map.next_key::<Text<'_>>()? {
-                    None => Ok(id),
-                    Some(Text(key)) => Err(A::Error::custom(format!("unknown key `{key}`"))),
-                }
-            }
-        }
-
-        deserializer.deserialize_map(IdVisitor).map(Self)
-    }
-}
-
-fn next_id<'de, A: MapAccess<'de>>(map: &mut A) -> Result<ObjectId, A::Error> {
-    let Some((Text(word), Text(name))) = map.next_entry()? else {
-        return Err(A::Error::custom("expected a kind and a name"));
-    };
-    let kind: Kind = word.parse().map_err(|()| A::Error::custom(format!("unknown kind `{word}`")))?;
-    ObjectId::parse(kind, &name)
-        .ok_or_else(|| A::Error::custom(format!("`{name}` is not the name of a {}", kind.spoken())))
 }
