@@ -28,5 +28,6 @@ matrix: ## the cases on every supported major, 14 to 18 (TRUEUP_MATRIX=brief: th
 	@for major in 14 15 16 17 18; do scripts/postgres $$major >/dev/null || exit 1; done
 	cargo test --locked --test matrix -- --test-threads=1 --nocapture
 
-bench: ## check, upgrade, status and backup beside pg_dump and psql
-	@bin=$$(scripts/postgres) && TRUEUP_PG_BIN=$$bin cargo bench --locked
+bench: ## check, upgrade, status, backup and lint beside pg_dump, psql and squawk
+	@bin=$$(scripts/postgres) && squawk=$$(scripts/squawk || true) && \
+		TRUEUP_PG_BIN=$$bin TRUEUP_SQUAWK=$$squawk cargo bench --locked

@@ -1,15 +1,17 @@
-//! `trueup compile` of all migrations beside `psql`, which runs the same files; and, when there is one more migration than a
-//! compilation has kept, beside a compilation that keeps nothing.
+//! `trueup compile` of all migrations beside `psql`, which runs the same files; when there is one more migration than a
+//! compilation has kept, beside a compilation that keeps nothing; with footprints beside without; and the lock file beside what
+//! `pg_dump --schema-only` writes of the same database.
 
 use std::process::Command;
 
 use anyhow::{Result, ensure};
 
+use crate::footprints;
 use crate::measure;
 use crate::migrations;
 use crate::project::Project;
 use crate::server::Server;
-use crate::table::{Figure, time};
+use crate::table::{Figure, megabytes, time};
 
 /// What `compile` may take of the time that psql takes, called once for each file.
 const FILES_TIME: f64 = 4.0;
@@ -22,6 +24,11 @@ const MIGRATIONS: usize = 1000;
 /// How many pairs.
 const ROUNDS: usize = 3;
 const DATABASE: &str = "compile";
+/// What the lock file may have of the size of a dump of the schema.
+const LOCK_SIZE: f64 = 1.3;
+/// How many tables it describes, and by how many migrations.
+const LOCK_TABLES: usize = 1000;
+const LOCK_MIGRATIONS: usize = 100;
 
 pub(crate) fn figures(server: &Server) -> Result<Vec<Figure>> {
     let mut scripts = migrations::small(MIGRATIONS + 1);
@@ -67,5 +74,31 @@ pub(crate) fn figures(server: &Server) -> Result<Vec<Figure>> {
         time(&format!("{what} one `psql -f` for each"), beside_each, FILES_TIME),
         time(&format!("{what} one `psql` with all files"), beside_session, SESSION_TIME),
         time("one more of them: `compile` beside `compile --no-cache`", costs, ONE_MORE_TIME),
+        footprints::figure(server)?,
+        lock_size(server)?,
     ])
+}
+
+fn lock_size(server: &Server) -> Result<Figure> {
+    let database = "lock_size";
+    let mut project =
+        Project::of_migrations(server, database, &migrations::large(LOCK_TABLES, LOCK_MIGRATIONS))?;
+    std::fs::remove_dir_all(project.path().join("schema"))?;
+    project.compile()?;
+    let ours = project.lock_size()?;
+    let files: Vec<_> = project.migrations()?.into_iter().map(|migration| migration.path).collect();
+    server.create_database(database, &files.iter().map(|file| file.as_path()).collect::<Vec<_>>())?;
+    let mut pg_dump = server.program("pg_dump");
+    let dump = pg_dump.args(["--schema-only", "--no-password", "-d", &project.url]).output()?;
+    ensure!(dump.status.success(), "pg_dump: {}", dump.status);
+    let reference = dump.stdout.len() as u64;
+    Ok(Figure {
+        what: format!(
+            "{LOCK_TABLES} tables, {LOCK_MIGRATIONS} migrations: `trueup.lock` beside `pg_dump --schema-only`"
+        ),
+        ours: megabytes(ours),
+        reference: megabytes(reference),
+        ratio: ours as f64 / reference as f64,
+        limit: LOCK_SIZE,
+    })
 }

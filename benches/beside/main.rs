@@ -1,7 +1,7 @@
 //! trueup's commands beside the programs that come with PostgreSQL, whole processes in one run, and the binary itself.
 //! Prints one table of medians and ratios; fails when a ratio is above its limit.
 //!
-//! `TRUEUP_BENCH=check,compile,upgrade,status,backup,repair,estimate` names what is measured. `TRUEUP_BENCH_SIZES=1000` leaves out `check`'s larger
+//! `TRUEUP_BENCH=check,compile,upgrade,status,backup,repair,estimate,lint` names what is measured. `TRUEUP_BENCH_SIZES=1000` leaves out `check`'s larger
 //! schema, `TRUEUP_BENCH_SIZES=` leaves only what is small.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints")]
 
@@ -10,7 +10,9 @@ mod binary;
 mod check;
 mod compile;
 mod estimate;
+mod footprints;
 mod linkage;
+mod lint;
 mod measure;
 mod migrations;
 mod project;
@@ -34,7 +36,7 @@ use table::Figure;
 type Room = fn(&Server) -> Result<Vec<Figure>>;
 
 /// What can be measured on a server.
-const ROOMS: [(&str, Locks, Room); 7] = [
+const ROOMS: [(&str, Locks, Room); 8] = [
     // `pg_dump` locks 10,000 tables in one transaction.
     ("check", Locks::Many, check::figures),
     ("compile", Locks::Default, compile::figures),
@@ -43,14 +45,21 @@ const ROOMS: [(&str, Locks, Room); 7] = [
     ("backup", Locks::Default, backup::figures),
     ("repair", Locks::Default, repair::figures),
     ("estimate", Locks::Default, estimate::figures),
+    ("lint", Locks::Default, lint::figures),
 ];
 
 #[allow(clippy::disallowed_methods, reason = "a benchmark is told by variables")]
 fn main() -> Result<ExitCode> {
     let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|arg| arg == measure::FLAG) {
-        let status = measure::measure_one_process(args)?;
-        return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    match args.next() {
+        Some(arg) if arg == measure::FLAG => {
+            let status = measure::measure_one_process(args)?;
+            return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Some(arg) if arg == footprints::FLAG => {
+            return footprints::compile_once(args).map(|()| ExitCode::SUCCESS);
+        }
+        _ => {}
     }
     let wanted = std::env::var("TRUEUP_BENCH").ok();
     let is_wanted =

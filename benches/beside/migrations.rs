@@ -13,6 +13,17 @@ pub(crate) fn small(count: usize) -> Vec<Script> {
     (0..count).map(script).collect()
 }
 
+/// So many tables and what belongs to them, in so many migrations.
+pub(crate) fn large(tables: usize, count: usize) -> Vec<Script> {
+    let parts = small(4 * tables);
+    let merged = parts.chunks(parts.len() / count).enumerate().map(|(index, parts)| Script {
+        version: index + 1,
+        name: "items".to_owned(),
+        sql: parts.iter().map(|part| part.sql.as_str()).collect(),
+    });
+    merged.collect()
+}
+
 fn script(number: usize) -> Script {
     let table = format!("item_{:05}", number / 4);
     let (name, sql) = match number % 4 {

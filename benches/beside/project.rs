@@ -121,6 +121,11 @@ impl Project {
         command
     }
 
+    /// `trueup lint` of its migrations.
+    pub(crate) fn lint(&self) -> Command {
+        self.command("lint")
+    }
+
     /// `trueup verify` of the database.
     pub(crate) fn verify(&self, args: &[&str]) -> Command {
         let mut command = self.on_database("verify");

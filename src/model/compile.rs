@@ -28,6 +28,8 @@ pub struct CompiledProject<'p> {
     pub settings: &'p CompiledSettings,
     /// The directory in which states of the replayed database are kept for the next compilation; `None` for none.
     pub states: Option<&'p Path>,
+    /// Whether the footprints of the statements are measured, as a lock file has them. A benchmark compiles without.
+    pub footprints: bool,
 }
 
 /// The outcome.
@@ -149,7 +151,7 @@ async fn build(
     replaying: Replaying<'_, '_>,
     progress: &mut dyn FnMut(CompileProgress<'_>),
 ) -> Result<Built> {
-    let CompiledProject { sources, settings, states, .. } = *project;
+    let CompiledProject { sources, settings, states, footprints, .. } = *project;
     let schema = scripts(&sources.schema)?;
     let declared_by = if schema.is_empty() { DeclaredBy::Migrations } else { DeclaredBy::Schema };
     let mut options = ReadOptions { history: settings.applied.clone(), ..ReadOptions::default() };
@@ -171,7 +173,8 @@ async fn build(
         runner.finish().await?;
     }
     let mut runner = Runner::new(scratch, settings, default_privileges.clone()).await?;
-    let keeping = Keeping { directory: states, settings, default_privileges: &default_privileges };
+    let keeping =
+        Keeping { directory: states, settings, default_privileges: &default_privileges, footprints };
     let replayed = match replaying {
         Replaying::Tool(tool) => {
             replay_with_tool(&mut runner, tool, &sources.code, keeping, &mut options, progress).await?

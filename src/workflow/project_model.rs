@@ -351,8 +351,13 @@ async fn compile_with(
     };
     let steps = program.map(|program| program as &mut dyn ToolSteps);
     let compiled_settings = compile_settings(settings);
-    let project =
-        CompiledProject { directory: &settings.project.dir, sources, settings: &compiled_settings, states };
+    let project = CompiledProject {
+        directory: &settings.project.dir,
+        sources,
+        settings: &compiled_settings,
+        states,
+        footprints: true,
+    };
     let compiled = model::compile(project, scratch, steps, &mut show).await;
     compiled.map_err(|error| match error.downcast::<Failure>() {
         Ok(failure) => without_values(failure, &sources.placeholders).into(),

@@ -40,7 +40,8 @@ async fn try_compile(project: &Path, settings: &CompiledSettings) -> anyhow::Res
     };
     let sources = Sources::read(project, &project.join("migrations"))?;
     let mut scratch = Scratch::start(&options).await?;
-    let project = CompiledProject { directory: project, sources: &sources, settings, states: None };
+    let project =
+        CompiledProject { directory: project, sources: &sources, settings, states: None, footprints: true };
     let outcome = compile(project, &mut scratch, None, &mut |_| {}).await;
     scratch.stop().await?;
     Ok(outcome?.lock)

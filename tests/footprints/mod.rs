@@ -42,8 +42,13 @@ fn footprints(server: &TestServer, statements: &[&str]) -> Vec<Vec<Footprint>> {
     let sources = Sources::read(project.path(), &directory).unwrap();
     let settings = CompiledSettings { search_path: "public, pg_temp".into(), ..CompiledSettings::default() };
     let options = ScratchOptions { bin_dir: Some(server.bin_dir.clone()), ..ScratchOptions::default() };
-    let project =
-        CompiledProject { directory: project.path(), sources: &sources, settings: &settings, states: None };
+    let project = CompiledProject {
+        directory: project.path(),
+        sources: &sources,
+        settings: &settings,
+        states: None,
+        footprints: true,
+    };
     let lock = support::runtime().block_on(async {
         let mut scratch = Scratch::start(&options).await.unwrap();
         let outcome = compile(project, &mut scratch, None, &mut |_| {}).await;

@@ -41,8 +41,13 @@ pub(crate) fn are_judged_as_they_say(server: &TestServer) {
     let sources = Sources::read(project.path(), &directory).unwrap();
     let settings = CompiledSettings { search_path: "public, pg_temp".into(), ..CompiledSettings::default() };
     let options = ScratchOptions { bin_dir: Some(server.bin_dir.clone()), ..ScratchOptions::default() };
-    let compiled =
-        CompiledProject { directory: project.path(), sources: &sources, settings: &settings, states: None };
+    let compiled = CompiledProject {
+        directory: project.path(),
+        sources: &sources,
+        settings: &settings,
+        states: None,
+        footprints: true,
+    };
     let lock = support::runtime().block_on(async {
         let mut scratch = Scratch::start(&options).await.unwrap();
         let outcome = compile(compiled, &mut scratch, None, &mut |_| {}).await;

@@ -77,6 +77,7 @@ impl Project {
                 sources: &sources,
                 settings: &settings,
                 states: None,
+                footprints: true,
             };
             let lock = model::compile(project, &mut scratch, None, &mut |_| {}).await.unwrap().lock;
             scratch.stop().await.unwrap();

@@ -60,6 +60,8 @@ pub(super) struct Keeping<'k> {
     /// What the outcome depends on beside the server, the options and the migrations.
     pub(super) settings: &'k CompiledSettings,
     pub(super) default_privileges: &'k DefaultPrivileges,
+    /// Whether footprints are measured. A state without them is not kept.
+    pub(super) footprints: bool,
 }
 
 impl Keeping<'_> {
@@ -73,8 +75,8 @@ impl Keeping<'_> {
         steps: impl Iterator<Item = String>,
         any: bool,
     ) -> Option<SavedStates> {
-        let Self { directory, settings, default_privileges } = self;
-        let usable = settings.assume_extensions.is_empty() && runner.keeps_states();
+        let Self { directory, settings, default_privileges, footprints } = self;
+        let usable = footprints && settings.assume_extensions.is_empty() && runner.keeps_states();
         let directory = directory.filter(|_| usable)?;
         let head = Head {
             server: runner.server(),
@@ -130,7 +132,8 @@ pub(super) async fn replay(
     });
     let states = keeping.states(runner, options, "", steps, false);
     let history = keeping.settings.tool.map(|tool| tool.history().create);
-    let mut scripts = Scripts { scripts, history, known: refused.len(), refused };
+    let mut scripts =
+        Scripts { scripts, history, known: refused.len(), refused, footprints: keeping.footprints };
     record_all(runner, &mut scripts, options, states.as_ref(), progress).await
 }
 
@@ -142,6 +145,8 @@ struct Scripts<'a, 'f> {
     refused: &'a mut Vec<(usize, Failure)>,
     /// How many were refused before any was run.
     known: usize,
+    /// Whether footprints are measured.
+    footprints: bool,
 }
 
 impl Steps for Scripts<'_, '_> {
@@ -173,7 +178,7 @@ impl Steps for Scripts<'_, '_> {
         if !script.examined.whole {
             return Ok(None);
         }
-        let mut watched = Watched::of(before);
+        let mut watched = Watched { measured: self.footprints, ..Watched::of(before) };
         run(runner, script, &mut watched, |failure| self.refused.push((index, failure))).await?;
         runner.reset().await?;
         Ok(Some(watched.footprints))
@@ -186,8 +191,8 @@ impl Steps for Scripts<'_, '_> {
         after: &CatalogReading,
     ) -> Result<Option<CompiledDown>> {
         match &self.scripts[index].down {
-            Some(down) => down.measure(runner, after).await.map(Some),
-            None => Ok(None),
+            Some(down) if self.footprints => down.measure(runner, after).await.map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -211,17 +216,19 @@ impl Steps for Scripts<'_, '_> {
 /// What the transactions of one migration have done to the relations that were there before it.
 struct Watched<'r> {
     before: &'r CatalogReading,
+    /// Whether it is asked for.
+    measured: bool,
     footprints: Vec<Footprint>,
 }
 
 impl<'r> Watched<'r> {
     fn of(before: &'r CatalogReading) -> Self {
-        Self { before, footprints: Vec::new() }
+        Self { before, measured: true, footprints: Vec::new() }
     }
 
     /// Whether there is anything to watch.
     fn anything(&self) -> bool {
-        self.before.catalog.objects.iter().any(|object| is_relation(object.id.kind))
+        self.measured && self.before.catalog.objects.iter().any(|object| is_relation(object.id.kind))
     }
 
     /// A transaction has ended well.

@@ -91,8 +91,13 @@ async fn compiled(scratch: &mut Scratch, files: &BTreeMap<String, String>) -> Re
         tool: None,
         applied: None,
     };
-    let inputs =
-        CompiledProject { directory: project.path(), sources: &sources, settings: &settings, states: None };
+    let inputs = CompiledProject {
+        directory: project.path(),
+        sources: &sources,
+        settings: &settings,
+        states: None,
+        footprints: true,
+    };
     let lock = compile(inputs, scratch, None, &mut |_| {}).await?.lock;
     // What check reads is what compile wrote.
     let path = project.path().join("trueup.lock");
