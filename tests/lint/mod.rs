@@ -4,6 +4,7 @@ mod deadlock;
 pub(crate) mod examples;
 mod fix;
 mod sizes;
+mod snippets;
 
 use std::process::Command;
 

@@ -5,6 +5,7 @@
 //! the first of the migrations.
 
 mod allowed;
+mod brief;
 mod fix;
 mod levels;
 mod rules;
@@ -24,7 +25,9 @@ use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::{Position, names_in, read_file};
 use allowed::Allowances;
+use brief::brief_locks;
 
+pub use brief::BriefLock;
 pub use fix::{FixedFile, LintFix, fix};
 pub use rules::{EXAMPLE_TABLES, LintRule, RULES, rule};
 pub use sized::{LintSizes, SilencedFinding, SizedFindings};
@@ -34,6 +37,8 @@ pub use sized::{LintSizes, SilencedFinding, SizedFindings};
 pub struct LintOutcome {
     /// What was found, in the order of the files.
     pub findings: Vec<Finding>,
+    /// The locks that others wait for and that no finding tells, in the same order.
+    pub brief_locks: Vec<BriefLock>,
     /// The migrations that were not measured, because they are long and have nothing but DDL.
     pub unmeasured: Vec<Location>,
     /// The migrations that are programs: their statements are not known.
@@ -117,7 +122,10 @@ impl LintOutcome {
             self.unmeasured.push(Location::new(name, 1));
         }
         let allowances = Allowances::read(name, &file.sql, &examined.statements)?;
-        self.findings.extend(allowances.keep(migration.findings(name)));
+        let place = |at: Position| Location::new(name, at.line).at_column(at.column);
+        let findings = migration.findings(place);
+        self.brief_locks.extend(brief_locks(&migration, &findings, place));
+        self.findings.extend(allowances.keep(findings));
         Ok(())
     }
 }
@@ -228,13 +236,13 @@ impl<'l> LintedMigration<'l> {
         Self { lock, compiled, title: file.id().to_string(), transactional, statements, held, base, down }
     }
 
-    fn findings(&self, file: &str) -> Vec<Finding> {
+    fn findings(&self, place: impl Fn(Position) -> Location) -> Vec<Finding> {
         let mut findings = Vec::new();
         for rule in RULES {
             for LintMatch { at, what, instead } in (rule.find)(self) {
                 let mut finding =
                     Finding::new(rule.code, rule.severity, "migration", &self.title, Change::Different)
-                        .at(Location::new(file, at.line).at_column(at.column))
+                        .at(place(at))
                         .remedy(Remedy::advice(instead));
                 finding.sides = Some(Sides::new(what, ""));
                 findings.push(finding);

@@ -2,12 +2,13 @@
 
 pub(super) mod args;
 mod choice;
-mod excerpts;
 mod fix;
 mod fixed;
+mod locks;
 mod report;
 mod since;
 mod sizes;
+mod statements;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,8 @@ use crate::workflow::deliver::deliver;
 use crate::workflow::{comparison, project_model};
 use args::LintArgs;
 use choice::choose;
-use report::{LintReport, Silenced};
+use locks::ReportedLock;
+use report::{LintFindings, LintReport, Silenced};
 
 /// Runs the command.
 ///
@@ -53,8 +55,7 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
             fix::AskedFix { yes: args.yes, lock: &lock, choice: &choice, findings: &outcome.findings };
         return fix::run(settings, &sources, &asked).await;
     }
-    let files = sources.migrations.iter().map(|file| (shown(file), file.sql.as_str())).collect();
-    let excerpts = excerpts::excerpts(&outcome.findings, &files);
+    let statements = statements::of(&outcome.findings, &lock, &sources.migrations, shown);
     let fails = outcome.findings.iter().any(|finding| comparison::fails(settings, finding));
     let report = LintReport {
         run: settings.run.clone(),
@@ -64,8 +65,8 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
         why: choice.why,
         since: choice.since,
         summary: Summary::of(&outcome.findings),
-        findings: outcome.findings,
-        excerpts,
+        findings: LintFindings { findings: outcome.findings, statements },
+        locks: outcome.brief_locks.into_iter().map(ReportedLock::from).collect(),
         unmeasured: outcome.unmeasured,
         programs: outcome.programs,
         sizes: found.map(|found| found.source),

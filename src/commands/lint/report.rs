@@ -2,16 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use smol_str::SmolStr;
 
+use super::locks::{self, ReportedLock};
 use super::sizes::SizeSource;
+use super::statements::FoundStatement;
 use crate::changes::lint::SilencedFinding;
 use crate::error::Exit;
 use crate::findings::{Finding, Location, Summary};
-use crate::output::view::{Excerpt, Headline, Text, Tone, View};
+use crate::output::view::{Headline, Text, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::text::plural;
+use crate::workflow::reports::footprint_report::FootprintReport;
 
 /// What was found.
 #[derive(Debug, Clone, Serialize)]
@@ -34,10 +37,10 @@ pub(super) struct LintReport {
     /// Findings by severity.
     pub(super) summary: Summary,
     /// The findings, in the order of the files.
-    pub(super) findings: Vec<Finding>,
-    /// The statement of each finding.
-    #[serde(skip)]
-    pub(super) excerpts: Vec<Option<Excerpt>>,
+    pub(super) findings: LintFindings,
+    /// The locks of statements that do no work on rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) locks: Vec<ReportedLock>,
     /// The migrations that are too long to be measured.
     pub(super) unmeasured: Vec<Location>,
     /// The migrations that are programs.
@@ -51,6 +54,43 @@ pub(super) struct LintReport {
     /// The tables that others wait for, and whose sizes are not known, where those of others are.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) unknown_sizes: BTreeSet<SmolStr>,
+}
+
+/// The findings, each with the statement that it is about, where there is one.
+#[derive(Debug, Clone)]
+pub(super) struct LintFindings {
+    pub(super) findings: Vec<Finding>,
+    pub(super) statements: Vec<Option<FoundStatement>>,
+}
+
+impl LintFindings {
+    fn iter(&self) -> impl Iterator<Item = (&Finding, Option<&FoundStatement>)> {
+        self.findings.iter().zip(self.statements.iter().map(Option::as_ref))
+    }
+}
+
+impl Serialize for LintFindings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Told<'f> {
+            #[serde(flatten)]
+            finding: &'f Finding,
+            /// What happens, to what, and why.
+            what: &'f str,
+            #[serde(flatten)]
+            statement: Option<&'f FootprintReport>,
+        }
+        serializer.collect_seq(self.iter().map(|(finding, statement)| Told {
+            finding,
+            what: what(finding),
+            statement: statement.map(|statement| &statement.report),
+        }))
+    }
+}
+
+/// What happens, to what, and why.
+fn what(finding: &Finding) -> &str {
+    finding.sides.as_ref().map(|sides| sides.database.as_str()).unwrap_or_default()
 }
 
 /// A finding that is none.
@@ -78,20 +118,24 @@ impl Report for LintReport {
             details: format!(", measured by PostgreSQL {}", self.server),
             lines: vec![self.why.clone()],
         });
-        for (finding, excerpt) in self.findings.iter().zip(&self.excerpts) {
+        for (finding, statement) in self.findings.iter() {
             let place = finding.location.as_ref().map(ToString::to_string).unwrap_or_default();
-            let what = finding.sides.as_ref().map(|sides| sides.database.as_str()).unwrap_or_default();
             view = view.text(Text::new(format!("{place}  {} {}", finding.severity, finding.code)));
-            view = view.excerpt(excerpt.clone()).text(Text::new(what).indented(2));
+            view = view
+                .excerpt(statement.map(|statement| statement.excerpt.clone()))
+                .text(Text::new(what(finding)).indented(2));
             if let Some(instead) = &finding.remedy.advice {
                 view = view.text(Text::new(format!("instead: {instead}")).indented(2));
             }
+        }
+        if let Some(table) = locks::table(&self.locks) {
+            view = view.table(table);
         }
         view.notes(self.notes()).verdict(self.verdict(), self.tone()).next(self.next())
     }
 
     fn findings(&self) -> Option<&[Finding]> {
-        Some(&self.findings)
+        Some(&self.findings.findings)
     }
 }
 
@@ -113,7 +157,7 @@ impl LintReport {
                 plural(self.programs, "migration")
             ));
         }
-        let waits = self.findings.iter().any(|finding| finding.code.starts_with("blocks."));
+        let waits = self.findings.iter().any(|(finding, _)| finding.code.starts_with("blocks."));
         if self.sizes.is_none() && waits {
             notes.push(
                 "to know how long: --env NAME, or commit what `trueup sizes --env NAME` writes".to_owned(),
@@ -124,6 +168,7 @@ impl LintReport {
             let unknown: Vec<&str> = self.unknown_sizes.iter().map(SmolStr::as_str).collect();
             notes.push(format!("size not known (new, or never analyzed): {}", unknown.join(", ")));
         }
+        notes.extend(locks::notes(&self.locks));
         notes.extend(self.silenced.iter().map(|silenced| {
             let place = silenced.location.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
             format!("no alarm: {}{place}: {}", silenced.code, silenced.why)
@@ -140,7 +185,7 @@ impl LintReport {
     }
 
     fn verdict(&self) -> String {
-        match self.findings.len() {
+        match self.findings.findings.len() {
             0 if self.migrations == 0 => "OK: no migration to judge".to_owned(),
             0 => format!("OK: nothing found in {}", plural(self.migrations, "migration")),
             _ if self.sizes.is_some() => self.counted(),
@@ -158,6 +203,6 @@ impl LintReport {
     }
 
     fn next(&self) -> Option<String> {
-        self.findings.first().map(|finding| format!("trueup explain {}", finding.code))
+        self.findings.findings.first().map(|finding| format!("trueup explain {}", finding.code))
     }
 }

@@ -119,22 +119,22 @@ impl<'de> Visitor<'de> for CreatesVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let first = super::read::next_id(&mut map)?;
         let mut parts = Vec::new();
-        while let Some((Text(word), Names(names))) = map.next_entry()? {
+        while let Some((LineText(word), Names(names))) = map.next_entry()? {
             let kind: Kind = word.parse().map_err(|()| A::Error::custom(format!("unknown kind `{word}`")))?;
             if !kind.is_under_relation() {
                 return Err(A::Error::custom(format!(
                     "expected a kind of part of a relation, found `{word}`"
                 )));
             }
-            parts.extend(names.into_iter().map(|Text(name)| (kind, name)));
+            parts.extend(names.into_iter().map(|LineText(name)| (kind, name)));
         }
         Ok(Creates { first, parts })
     }
 }
 
 #[derive(Deserialize)]
-struct Names<'l>(#[serde(borrow)] Vec<Text<'l>>);
+struct Names<'l>(#[serde(borrow)] Vec<LineText<'l>>);
 
 /// Text that borrows from the line where it holds no escapes.
 #[derive(Deserialize)]
-pub(super) struct Text<'l>(#[serde(borrow)] pub(super) Cow<'l, str>);
+pub(super) struct LineText<'l>(#[serde(borrow)] pub(super) Cow<'l, str>);

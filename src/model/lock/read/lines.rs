@@ -5,7 +5,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use smol_str::SmolStr;
 
 use super::attribute;
-use crate::model::lock::creates::Text;
+use crate::model::lock::creates::LineText;
 use crate::postgres::catalog::{Attribute, Attributes, Kind, Object, ObjectId};
 
 #[derive(Deserialize)]
@@ -113,7 +113,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
         let id = next_id(&mut map)?;
         let mut values: Vec<(Attribute, SmolStr)> = Vec::new();
-        while let Some((Text(word), Text(value))) = map.next_entry()? {
+        while let Some((LineText(word), LineText(value))) = map.next_entry()? {
             let attribute = attribute(&word).map_err(A::Error::custom)?;
             if values.last().is_some_and(|(last, _)| *last >= attribute) {
                 return Err(A::Error::custom(format!("attribute `{word}` out of order or given twice")));
@@ -139,9 +139,9 @@ impl<'de> Deserialize<'de> for ParsedId {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ObjectId, A::Error> {
                 let id = next_id(&mut map)?;
-                match map.next_key::<Text<'_>>()? {
+                match map.next_key::<LineText<'_>>()? {
                     None => Ok(id),
-                    Some(Text(key)) => Err(A::Error::custom(format!("unknown key `{key}`"))),
+                    Some(LineText(key)) => Err(A::Error::custom(format!("unknown key `{key}`"))),
                 }
             }
         }
@@ -152,7 +152,7 @@ impl<'de> Deserialize<'de> for ParsedId {
 
 /// The first entry of an object: its kind and its name.
 pub(in crate::model::lock) fn next_id<'de, A: MapAccess<'de>>(map: &mut A) -> Result<ObjectId, A::Error> {
-    let Some((Text(word), Text(name))) = map.next_entry()? else {
+    let Some((LineText(word), LineText(name))) = map.next_entry()? else {
         return Err(A::Error::custom("expected a kind and a name"));
     };
     let kind: Kind = word.parse().map_err(|()| A::Error::custom(format!("unknown kind `{word}`")))?;

@@ -17,11 +17,29 @@ pub(in crate::changes::lint) const RULE: LintRule = LintRule {
 };
 
 fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
-    let instead = |_: &str| "make a new column beside the old one, fill it in batches (trueup verify --fix), and drop the old one later";
     waiting::find(
         migration,
         |footprint| &footprint.rewrites,
         |table| format!("{table} is rewritten"),
         instead,
     )
+}
+
+/// What to write in the place of a statement of this text.
+fn instead(text: &str) -> &'static str {
+    let has = |word| waiting::has_word(text, word);
+    match waiting::verb(text).as_str() {
+        "refresh" => "REFRESH MATERIALIZED VIEW CONCURRENTLY, for which a unique index on it is needed",
+        "cluster" | "vacuum" | "truncate" => "leave it to a time when nobody uses the table",
+        _ if ["logged", "unlogged", "tablespace", "access"].into_iter().any(has) => {
+            "no form of it avoids this: apply it when nobody uses the table, or fill a new table in batches and rename it"
+        }
+        _ if has("add") && !has("type") => {
+            "add the column without identity, expression or default, SET DEFAULT for new rows in a second statement, and fill the old \
+             ones in batches (trueup verify --fix)"
+        }
+        _ => {
+            "make a new column beside the old one, fill it in batches (trueup verify --fix), and drop the old one later"
+        }
+    }
 }
