@@ -129,6 +129,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "migrations",
             "model",
             "postgres/catalog",
+            "postgres/ddl",
             "postgres/lock_mode",
             "postgres/sql",
             "snapshot",

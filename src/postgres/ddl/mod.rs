@@ -17,6 +17,7 @@ mod options;
 mod order;
 mod privileges;
 mod replace;
+mod search_path;
 mod text;
 
 pub use casts::keeps_values;
@@ -33,6 +34,7 @@ pub use order::{
 };
 pub use privileges::withheld;
 pub use replace::{free_name, is_replaceable, replace, replace_index};
+pub use search_path::{functions_that_find_names, that_find_names};
 
 use crate::postgres::catalog::{Attribute, Kind, Object};
 

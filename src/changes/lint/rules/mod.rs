@@ -64,6 +64,7 @@ pub const RULES: &[LintRule] = &[
     fails::down_heavier::RULE,
     fails::foreign_key_without_index::RULE,
     fails::name_length::RULE,
+    fails::search_path::RULE,
     fails::setting::RULE,
     fails::too_many_locks::RULE,
     style::bigint::RULE,
