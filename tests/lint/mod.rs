@@ -301,6 +301,16 @@ fn more_facts_are_told_with_their_relations() {
     ]);
 }
 
+/// The same column of several tables is renamed, one statement each.
+#[test]
+fn a_renamed_column_is_found_at_its_own_statement() {
+    let rename =
+        "ALTER TABLE users RENAME COLUMN id TO number;\n\nALTER TABLE orders RENAME COLUMN id TO number;";
+    let mut found = found(&[rename]);
+    found.retain(|code| code.starts_with("breaks."));
+    assert_eq!(found, ["breaks.renamed 1", "breaks.renamed 3"]);
+}
+
 /// What the server refuses on a partitioned table is not advised, and what is advised there is not found.
 #[test]
 fn partitioned_tables_have_ways_of_their_own() {

@@ -135,3 +135,20 @@ fn who_waits_is_told_as_the_server_does_it() {
         assert_eq!(told, *expected, "{sql}");
     }
 }
+
+/// How a migration runs outside of a transaction is told in the words of the project's tool.
+#[test]
+fn the_mark_is_that_of_the_projects_tool() {
+    let project = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = project.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("trueup.toml", "[project]\nname = \"lint\"\n[migrations]\ntool = \"diesel\"\n");
+    write("migrations/2026-01-01-000000_a/up.sql", "CREATE TABLE users (id bigint);");
+    write("migrations/2026-01-02-000000_b/up.sql", "CREATE INDEX ON users (id);");
+    super::compile(&project);
+    let ran = trueup(&project, &["lint"]).env("COLUMNS", "200").exit(1);
+    ran.says("CREATE INDEX CONCURRENTLY, in a migration of its own with run_in_transaction = false in its metadata.toml");
+}

@@ -20,6 +20,7 @@ use crate::error::Failure;
 use crate::findings::{Change, Finding, Location, Remedy, Sides};
 use crate::migrations::Migration;
 use crate::migrations::script::{Examination, ExaminedStatement};
+use crate::migrations::tools::MigrationTool;
 use crate::model::{CompiledMigration, Effect, Footprint, HeldLock, Lock, is_long_and_plain};
 use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 use crate::postgres::lock_mode::LockMode;
@@ -214,7 +215,7 @@ struct LintMatch {
     at: Position,
     /// What happens, to what, and why.
     what: String,
-    /// What to write instead.
+    /// What to write instead. `{outside}` is how the project's tool runs a migration outside of a transaction.
     instead: String,
 }
 
@@ -237,13 +238,15 @@ impl<'l> LintedMigration<'l> {
     }
 
     fn findings(&self, place: impl Fn(Position) -> Location) -> Vec<Finding> {
+        let tool = self.lock.head.settings.tool;
+        let outside = tool.map_or("marked -- trueup: no-transaction", MigrationTool::outside_transaction);
         let mut findings = Vec::new();
         for rule in RULES {
             for LintMatch { at, what, instead } in (rule.find)(self) {
                 let mut finding =
                     Finding::new(rule.code, rule.severity, "migration", &self.title, Change::Different)
                         .at(place(at))
-                        .remedy(Remedy::advice(instead));
+                        .remedy(Remedy::advice(instead.replace("{outside}", outside)));
                 finding.sides = Some(Sides::new(what, ""));
                 findings.push(finding);
             }

@@ -133,6 +133,24 @@ impl MigrationTool {
         if self == Self::Command { "migration" } else { self.title() }
     }
 
+    /// What makes it run a migration outside of a transaction, as the end of `a migration of its own ...`.
+    pub fn outside_transaction(self) -> &'static str {
+        match self {
+            Self::Dbmate => "marked -- migrate:up transaction:false",
+            Self::Diesel => "with run_in_transaction = false in its metadata.toml",
+            Self::Flyway => "with executeInTransaction=false in the .conf file beside it",
+            Self::Goose => "marked -- +goose NO TRANSACTION",
+            Self::SqlMigrate => "marked -- +migrate Up notransaction",
+            Self::Sqlx => "that begins with -- no-transaction",
+            Self::GolangMigrate | Self::NodePgMigrate | Self::Prisma | Self::Sqitch => {
+                "without any other statement"
+            }
+            Self::Alembic | Self::Command | Self::Django | Self::Liquibase | Self::Rails => {
+                "without a transaction"
+            }
+        }
+    }
+
     /// The command that applies its pending migrations; `None` where only the project's settings know it.
     pub fn apply_command(self) -> Option<&'static str> {
         Some(match self {

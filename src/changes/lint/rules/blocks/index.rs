@@ -17,9 +17,7 @@ pub(in crate::changes::lint) const RULE: LintRule = LintRule {
 
 fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     let instead = |text: &str| match waiting::has_word(text, "index") {
-        true => {
-            "CREATE INDEX CONCURRENTLY, in a migration of its own that is marked -- trueup: no-transaction"
-        }
+        true => "CREATE INDEX CONCURRENTLY, in a migration of its own {outside}",
         false => {
             "build the index first, CONCURRENTLY and in a migration of its own; then ADD CONSTRAINT ... USING INDEX, which \
              builds nothing"

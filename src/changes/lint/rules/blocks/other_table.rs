@@ -49,7 +49,7 @@ fn at(migration: &LintedMigration<'_>, footprint: &Footprint) -> Option<LintMatc
     let others: Vec<_> = others.map(|(on, mode)| (on, HeldLock { mode: *mode, since: at })).collect();
     let waiting = waiting::waiting(&others, at)?;
     let instead = match verb == "drop" && waiting::has_word(text, "index") {
-        true => "DROP INDEX CONCURRENTLY, in a migration of its own that is marked -- trueup: no-transaction",
+        true => "DROP INDEX CONCURRENTLY, in a migration of its own {outside}",
         false => {
             "put it into a migration of its own, and apply it when no long query uses that table; or allow it with the reason"
         }

@@ -34,11 +34,9 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
         let has = |word| waiting::has_word(text, word);
         let instead = match waiting::verb(text).as_str() {
             "alter" if !has("detach") => continue,
-            "alter" => {
-                "DETACH PARTITION ... CONCURRENTLY, in a migration that is marked -- trueup: no-transaction"
-            }
+            "alter" => "DETACH PARTITION ... CONCURRENTLY, in a migration of its own {outside}",
             "drop" => {
-                "first DETACH PARTITION ... CONCURRENTLY, in a migration that is marked -- trueup: no-transaction; then drop it"
+                "first DETACH PARTITION ... CONCURRENTLY, in a migration of its own {outside}; then drop it"
             }
             _ => "create the table by itself (LIKE the parent INCLUDING ALL), then ATTACH PARTITION",
         };

@@ -3,7 +3,8 @@
 use super::{LintMatch, LintRule, LintedMigration, is_used_by_code};
 use crate::findings::Severity;
 use crate::model::Effect;
-use crate::postgres::sql::names_in;
+use crate::postgres::catalog::ObjectId;
+use crate::postgres::sql::{Position, Statement, names_in};
 
 pub(in crate::changes::lint) const RULE: LintRule = LintRule {
     code: "breaks.renamed",
@@ -24,13 +25,9 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     for effect in &migration.compiled.effects {
         let Effect::Renamed { from, to } = effect else { continue };
         if is_used_by_code(from.kind) && migration.had(from) {
-            // The statement that has both names, where there is one.
-            let renames = migration.statements.iter().map(|examined| &examined.statement).find(|statement| {
-                let names: Vec<String> = names_in(statement.text).collect();
-                [from, to].into_iter().all(|id| names.iter().any(|name| *name == id.name.as_str()))
-            });
+            let at = statement_of(migration, from, to).unwrap_or_else(|| migration.statement_of(from));
             found.push(LintMatch {
-                at: renames.map_or_else(|| migration.statement_of(from), |statement| statement.position()),
+                at,
                 what: format!("code that knows {} {from} fails: it is {to} from then on", from.kind.spoken()),
                 instead: "add the new one beside it, and drop the old one later, in a contract migration"
                     .to_owned(),
@@ -38,4 +35,18 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
         }
     }
     found
+}
+
+/// The statement that has both names, and best that of the relation as well.
+fn statement_of(migration: &LintedMigration<'_>, from: &ObjectId, to: &ObjectId) -> Option<Position> {
+    let names = |relations: bool| {
+        let found = migration.statements.iter().map(|examined| &examined.statement).find(|statement| {
+            let names: Vec<String> = names_in(statement.text).collect();
+            let has = |name: &str| names.iter().any(|found| found == name);
+            let of_relation = || [from, to].iter().any(|id| id.relation.as_deref().is_none_or(has));
+            has(&from.name) && has(&to.name) && (!relations || of_relation())
+        });
+        found.map(Statement::position)
+    };
+    names(true).or_else(|| names(false))
 }
