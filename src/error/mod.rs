@@ -70,12 +70,14 @@ pub struct Failure {
     pub what: String,
     /// What to do or run next; empty when there is nothing to say. May span lines.
     pub next: String,
+    /// The line and the column, from 1, of the file that it is about, where one statement of it was refused.
+    pub at: Option<(usize, usize)>,
 }
 
 impl Failure {
     /// A failure with nothing to run next yet; see [`Failure::next`].
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, code: None, what: what.into(), next: String::new() }
+        Self { exit, code: None, what: what.into(), next: String::new(), at: None }
     }
 
     /// Wrong usage, or a project file that is wrong (exit 2).
@@ -129,6 +131,13 @@ impl Failure {
     /// The condition, else that of its exit code.
     pub fn error_code(&self) -> ErrorCode {
         self.code.unwrap_or(ErrorCode::of_exit(self.exit))
+    }
+
+    /// Says at which line and column of the file it happened.
+    #[must_use]
+    pub fn at(mut self, at: Option<(usize, usize)>) -> Self {
+        self.at = at;
+        self
     }
 
     /// Says what to do or run next.
