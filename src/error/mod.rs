@@ -70,8 +70,19 @@ pub struct Failure {
     pub what: String,
     /// What to do or run next; empty when there is nothing to say. May span lines.
     pub next: String,
-    /// The line and the column, from 1, of the file that it is about, where one statement of it was refused.
-    pub at: Option<(usize, usize)>,
+    /// The place in a file of the project that it is about, where it is about one.
+    pub at: Option<FailurePlace>,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailurePlace {
+    /// The file, as messages name it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, in characters from 1, where it is known.
+    pub column: Option<usize>,
 }
 
 impl Failure {
@@ -133,10 +144,10 @@ impl Failure {
         self.code.unwrap_or(ErrorCode::of_exit(self.exit))
     }
 
-    /// Says at which line and column of the file it happened.
+    /// Says which place in a file it is about.
     #[must_use]
-    pub fn at(mut self, at: Option<(usize, usize)>) -> Self {
-        self.at = at;
+    pub fn at(mut self, file: impl Into<String>, line: usize, column: Option<usize>) -> Self {
+        self.at = Some(FailurePlace { file: file.into(), line, column });
         self
     }
 

@@ -101,9 +101,11 @@ pub(super) fn script_failure(
     }
     let _ = write!(text, "\n{what} failed, {}", before.words());
     let advice = said.sqlstate.as_deref().and_then(|code| border_advice(code, said.context.is_some()));
-    Failure::new(exit, text)
+    let failure = Failure::new(exit, text)
         .code(ErrorCode::MIGRATION_FAILED)
-        .at(at.map(|at| (at.line, at.column)))
-        .next(advice.unwrap_or("fix the migration or the data, then run the same command again"))
-        .into()
+        .next(advice.unwrap_or("fix the migration or the data, then run the same command again"));
+    match at {
+        Some(at) => failure.at(path.display().to_string(), at.line, Some(at.column)).into(),
+        None => failure.into(),
+    }
 }
