@@ -12,7 +12,7 @@ use nix::sys::statvfs::statvfs;
 use ulid::Ulid;
 
 use super::account::Account;
-use crate::error::{ErrorCode, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// A server and its template take some 60 MB; loading a schema of 10,000 tables some 150 MB more.
 const ENOUGH: u64 = 256 * 1024 * 1024;
@@ -61,7 +61,7 @@ impl Home {
     /// rows, it is never in memory.
     ///
     /// # Errors
-    /// When no place will do: each with its reason (exit 3).
+    /// When no place will do: each with its reason (exit 3; exit 4 with rows).
     pub(super) fn open(account: Account, rows: Option<u64>) -> Result<Self> {
         let mut reasons = Vec::new();
         let needed = rows.unwrap_or(0).saturating_add(ENOUGH);
@@ -70,6 +70,17 @@ impl Home {
                 Ok(home) => return Ok(home),
                 Err(why) => reasons.push(format!("\n  {}: {why:#}", base.display())),
             }
+        }
+        if let Some(rows) = rows {
+            let what = format!(
+                "no disk has room for a throwaway server with rows of about {}:{}",
+                crate::text::size(rows),
+                reasons.concat()
+            );
+            return Err(Failure::new(Exit::Refused, what)
+                .code(ErrorCode::SCRATCH_NO_ROOM)
+                .next("free some space, set TMPDIR to a directory of a larger disk, or give a server with --scratch-url")
+                .into());
         }
         Err(Failure::cannot_tell(format!("no directory is usable for a scratch server:{}", reasons.concat()))
             .code(ErrorCode::SCRATCH_UNAVAILABLE)

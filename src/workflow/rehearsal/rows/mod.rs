@@ -189,6 +189,11 @@ async fn move_sequences(session: &mut Session, table: &TableShape, rows: u64) ->
     Ok(())
 }
 
+/// The names of tables, qualified and quoted.
+pub(super) fn names(tables: &[TableShape]) -> Vec<String> {
+    tables.iter().map(|table| table.name().to_owned()).collect()
+}
+
 /// The filled tables in words: `10000 rows made in each of public.orders (really about 4100000), public.users`.
 pub(super) fn in_words(filled: &[FilledTable], asked: u64) -> Vec<String> {
     let mut words = Vec::new();
