@@ -3,6 +3,7 @@
 mod backup;
 mod data;
 mod estimates;
+mod rows;
 
 use std::fs;
 use std::path::Path;

@@ -139,7 +139,8 @@ impl RehearsalReport {
         let made = rows.unwrap_or_default();
         Some(match times {
             TimesBasis::EmptyTables => {
-                "the tables are empty: times say nothing of work on rows; --rows 100000 makes some".to_owned()
+                let some = if self.rehearsal.findings.is_empty() { "; --rows 100000 makes some" } else { "" };
+                format!("the tables are empty: times say nothing of work on rows{some}")
             }
             TimesBasis::MadeRows if estimated > 0 => format!(
                 "real: estimated from {made} made rows on this machine, 0.5 to 3 times the time per row"
@@ -234,20 +235,37 @@ fn is_worth_a_row(statement: &RehearsedStatement) -> bool {
 
 fn row(statement: &RehearsedStatement) -> [String; 5] {
     let RehearsedStatement { line, sql, milliseconds, locks, work, estimate, refused, .. } = statement;
-    let lock = |lock: &RehearsedLock| {
+    let mut locks = locks_in_words(locks);
+    locks.extend(refused_in_words(refused.iter().map(RefusedTime::parts)));
+    let mut time = milliseconds.map(in_words).unwrap_or_default();
+    if let Some(range) = estimate.filter(|range| range.high_milliseconds >= SLOW) {
+        time = format!("{time}\nreal: {}", range_in_words(range));
+    }
+    [line.to_string(), sql.clone(), time, locks.join("\n"), shortened(work).join("\n")]
+}
+
+/// How many relations a line names: a partitioned table may have thousands of partitions. Documents have all.
+const NAMED: usize = 3;
+
+/// The first of these, and how many more there are.
+fn shortened(all: &[String]) -> Vec<String> {
+    let more = all.len().saturating_sub(NAMED);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    all.iter().take(NAMED).cloned().chain(more).collect()
+}
+
+/// `ACCESS EXCLUSIVE on public.users: readers and writers wait`
+fn locks_in_words(locks: &[RehearsedLock]) -> Vec<String> {
+    let words = |lock: &RehearsedLock| {
         let waits = match lock.blocks {
             "nobody" => String::new(),
             who => format!(": {who} wait"),
         };
         format!("{} on {}{waits}", lock.mode, lock.relation)
     };
-    let mut locks: Vec<String> = locks.iter().map(lock).collect();
-    locks.extend(refused_in_words(refused.iter().map(RefusedTime::parts)));
-    let mut time = milliseconds.map(in_words).unwrap_or_default();
-    if let Some(range) = estimate.filter(|range| range.high_milliseconds >= SLOW) {
-        time = format!("{time}\nreal: {}", range_in_words(range));
-    }
-    [line.to_string(), sql.clone(), time, locks.join("\n"), work.join("\n")]
+    let strong = locks.iter().filter(|lock| lock.blocks != "nobody");
+    let weak = locks.iter().filter(|lock| lock.blocks == "nobody");
+    shortened(&strong.chain(weak).map(words).collect::<Vec<_>>())
 }
 
 /// `readers and writers of public.users wait 12 ms (lines 3 to 5)`
@@ -256,9 +274,9 @@ fn window_in_words(window: Option<&BlockingWindow>) -> String {
         return "nobody waits".to_owned();
     };
     let of = |who: &str| {
-        let relations: Vec<&str> =
-            locks.iter().filter(|lock| lock.blocks == who).map(|lock| lock.relation.as_str()).collect();
-        (!relations.is_empty()).then(|| format!("{who} of {}", relations.join(", ")))
+        let relations = locks.iter().filter(|lock| lock.blocks == who);
+        let relations: Vec<String> = relations.map(|lock| lock.relation.to_string()).collect();
+        (!relations.is_empty()).then(|| format!("{who} of {}", shortened(&relations).join(", ")))
     };
     let who: Vec<String> = ["readers and writers", "writers"].into_iter().filter_map(of).collect();
     let lines = match from_line == to_line {

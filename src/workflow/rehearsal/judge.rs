@@ -13,6 +13,9 @@ use crate::findings::{Change, Finding, LOCK_FILE, Location, Remedy, Severity, Si
 use crate::project::Settings;
 use crate::workflow::project_model::ProjectModel;
 
+/// The code of a result that is not the compiled schema.
+const RESULT: &str = "rehearse.result";
+
 /// A way through the migrations, as its findings call it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -91,6 +94,17 @@ impl Rehearsal {
         Ok(false)
     }
 
+    /// Whether a finding says that the migrations cannot be applied, or do another thing.
+    pub(super) fn cannot_be_applied(&self) -> bool {
+        self.findings.iter().any(|finding| [Stage::Up.code(), RESULT].contains(&finding.code.as_str()))
+    }
+
+    /// Whether a finding says that they cannot be reverted and applied again.
+    pub(super) fn cannot_be_reverted(&self) -> bool {
+        let codes = [Stage::Down.code(), Stage::Again.code()];
+        self.findings.iter().any(|finding| codes.contains(&finding.code.as_str()))
+    }
+
     /// Whether the catalog is the compiled one. What differs is a finding.
     ///
     /// # Errors
@@ -106,7 +120,7 @@ impl Rehearsal {
         for (object, kind, what) in &wrong {
             let what = format!("{when}: {what}");
             self.findings.push(
-                Finding::new("rehearse.result", Severity::Error, kind, object, Change::Different)
+                Finding::new(RESULT, Severity::Error, kind, object, Change::Different)
                     .at(Location::new(LOCK_FILE, 1))
                     .sides(Sides::new(what, ""))
                     .remedy(Remedy::advice(

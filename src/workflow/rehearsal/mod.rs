@@ -172,7 +172,12 @@ async fn on_built(
     }
     let later = pass.through(&mut ground, rehearsal, &touched).await?;
     ground.finish().await?;
-    let Some(rows) = request.rows.filter(|_| rehearsal.findings.is_empty()) else { return Ok(()) };
+    let Some(rows) = request.rows else { return Ok(()) };
+    if rehearsal.cannot_be_applied() {
+        rehearsal.notes.push("no rows were made: the findings come first".to_owned());
+        return Ok(());
+    }
+    let reverts = !rehearsal.cannot_be_reverted();
     let steps = &prepared.plan.steps;
     let timed = steps.iter().take_while(|step| step.directives.requires_checks.is_empty());
     pass.only(timed.map(|step| step.version).collect());
@@ -184,6 +189,9 @@ async fn on_built(
         if pass.versions.is_empty() {
             return Ok(());
         }
+    }
+    if !reverts {
+        pass.never_back();
     }
     rehearsal.forget_times(pass.versions.len());
     let mut ground = pass.built(scratch).await?;

@@ -43,6 +43,11 @@ impl<'p> Pass<'p> {
         self.versions = versions;
     }
 
+    /// Goes up alone.
+    pub(super) fn never_back(&mut self) {
+        self.back = None;
+    }
+
     /// What is to be said of migrations that are not reverted.
     pub(super) fn kept(&self) -> Option<String> {
         let kept = self.versions.len() - self.back.as_ref().map_or(0, |(_, reverted)| reverted.len());

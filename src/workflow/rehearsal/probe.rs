@@ -87,6 +87,8 @@ struct Tally {
     tried: u64,
     refused: u64,
     since: Option<i64>,
+    /// When it was refused for the last time.
+    last: i64,
     /// The times without success, in microseconds of this machine's clock.
     spans: Vec<(i64, i64)>,
 }
@@ -95,16 +97,19 @@ impl Tally {
     fn note(&mut self, began: i64, succeeded: bool) {
         self.tried += 1;
         if succeeded {
-            self.end();
+            // With many tables, much time passes until the next try.
+            let again = Duration::from_micros(u64::try_from(began - self.last).unwrap_or_default());
+            self.end(if again <= PATIENCE { now() } else { self.last });
             return;
         }
         self.refused += 1;
         self.since.get_or_insert(began);
+        self.last = now();
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, at: i64) {
         if let Some(since) = self.since.take() {
-            self.spans.push((since, now()));
+            self.spans.push((since, at));
         }
     }
 }
@@ -156,7 +161,9 @@ pub(super) async fn during<T>(
     }
     let mut probes = Probes::default();
     for ((action, table), mut tally) in tallies.into_inner() {
-        tally.end();
+        // A try that had not ended yet waited as long as those before.
+        let open = now().min(tally.last + i64::try_from(PATIENCE.as_micros()).unwrap_or_default());
+        tally.end(open);
         let longest = tally.spans.iter().map(|(from, to)| to - from).max();
         let (table, action) = (&tables[table], ACTIONS[action].0);
         probes.times.extend(tally.spans.iter().map(|(from, to)| RefusedSpan {
@@ -202,6 +209,9 @@ async fn probe(
                 // A table that is dropped or renamed meanwhile is none that others wait for.
                 let waited = [sqlstate::LOCK_NOT_AVAILABLE, sqlstate::DEADLOCK_DETECTED];
                 if !waited.iter().any(|state| said.is(state)) {
+                    if let Some(tally) = tallies.borrow_mut().get_mut(&(action, number)) {
+                        tally.end(tally.last);
+                    }
                     continue;
                 }
             }
