@@ -49,7 +49,12 @@ impl Report for RehearsalReport {
                 finding.code,
                 finding.object_in_line()
             )));
-            view = what.lines().fold(view, |view, line| view.text(Text::new(line).indented(2)));
+            view = what.lines().take(LINES).fold(view, |view, line| view.text(Text::new(line).indented(2)));
+            let more = what.lines().count().saturating_sub(LINES);
+            if more > 0 {
+                let more = format!("({} more; --format json has all)", plural(more, "line"));
+                view = view.text(Text::new(more).indented(2));
+            }
             if let Some(advice) = &finding.remedy.advice {
                 view = view.text(Text::new(advice).indented(2));
             }
@@ -244,14 +249,19 @@ fn row(statement: &RehearsedStatement) -> [String; 5] {
     [line.to_string(), sql.clone(), time, locks.join("\n"), shortened(work).join("\n")]
 }
 
+/// How many lines of a finding are shown: the bodies of two functions may be in it.
+const LINES: usize = 24;
+
 /// How many relations a line names: a partitioned table may have thousands of partitions. Documents have all.
 const NAMED: usize = 3;
 
 /// The first of these, and how many more there are.
 fn shortened(all: &[String]) -> Vec<String> {
-    let more = all.len().saturating_sub(NAMED);
+    // One more takes no less room than its name.
+    let named = if all.len() == NAMED + 1 { all.len() } else { NAMED };
+    let more = all.len().saturating_sub(named);
     let more = (more > 0).then(|| format!("and {more} more"));
-    all.iter().take(NAMED).cloned().chain(more).collect()
+    all.iter().take(named).cloned().chain(more).collect()
 }
 
 /// `ACCESS EXCLUSIVE on public.users: readers and writers wait`
