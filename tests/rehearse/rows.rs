@@ -53,7 +53,11 @@ fn a_table_that_is_gone_is_refused_no_more() {
         "SELECT pg_sleep(0.3);\nCREATE TABLE t (id int);",
     ]);
     let found = document(rehearse(&site).args(["--probe"]));
-    let refused = |migration: usize| found["migrations"][migration]["refused"].as_array().unwrap().len();
-    assert!(refused(0) > 0, "{found:#}");
-    assert_eq!(refused(1), 0, "{found:#}");
+    let refused = |migration: usize| {
+        let refused = found["migrations"][migration]["refused"].as_array().unwrap().iter();
+        refused.map(|one| one["milliseconds"].as_u64().unwrap()).max().unwrap_or_default()
+    };
+    assert!(refused(0) >= 200, "{found:#}");
+    // As long as a probe may wait that began before.
+    assert!(refused(1) <= 60, "{found:#}");
 }

@@ -13,6 +13,8 @@ use crate::postgres::connection::{Session, Target, describe, server_error, sqlst
 
 /// How long a probe waits for a lock.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// The same in microseconds.
+const PATIENCE_MICROS: i64 = 50_000;
 /// The pause between two probes of a session.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -98,13 +100,14 @@ impl Tally {
         self.tried += 1;
         if succeeded {
             // With many tables, much time passes until the next try.
-            let again = Duration::from_micros(u64::try_from(began - self.last).unwrap_or_default());
-            self.end(if again <= PATIENCE { now() } else { self.last });
+            let is_at_once = began - self.last <= PATIENCE_MICROS;
+            self.end(if is_at_once { now() } else { self.last });
             return;
         }
         self.refused += 1;
         self.since.get_or_insert(began);
-        self.last = now();
+        // This machine may notice it later.
+        self.last = now().min(began + PATIENCE_MICROS);
     }
 
     fn end(&mut self, at: i64) {
@@ -162,7 +165,7 @@ pub(super) async fn during<T>(
     let mut probes = Probes::default();
     for ((action, table), mut tally) in tallies.into_inner() {
         // A try that had not ended yet waited as long as those before.
-        let open = now().min(tally.last + i64::try_from(PATIENCE.as_micros()).unwrap_or_default());
+        let open = now().min(tally.last + PATIENCE_MICROS);
         tally.end(open);
         let longest = tally.spans.iter().map(|(from, to)| to - from).max();
         let (table, action) = (&tables[table], ACTIONS[action].0);
