@@ -110,6 +110,8 @@ error_codes! {
     LOCK_FILE_STALE = "lock_file.stale";
     /// There is no server to compile in.
     SCRATCH_UNAVAILABLE = "scratch.unavailable";
+    /// No disk has room for the rows of a backup in a scratch server.
+    SCRATCH_NO_ROOM = "scratch.no_room";
     /// A database or role could not be removed from the scratch server.
     SCRATCH_LEFT_BEHIND = "scratch.left_behind";
 

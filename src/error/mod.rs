@@ -70,12 +70,25 @@ pub struct Failure {
     pub what: String,
     /// What to do or run next; empty when there is nothing to say. May span lines.
     pub next: String,
+    /// The place in a file of the project that it is about, where it is about one.
+    pub at: Option<FailurePlace>,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailurePlace {
+    /// The file, as messages name it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, in characters from 1, where it is known.
+    pub column: Option<usize>,
 }
 
 impl Failure {
     /// A failure with nothing to run next yet; see [`Failure::next`].
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, code: None, what: what.into(), next: String::new() }
+        Self { exit, code: None, what: what.into(), next: String::new(), at: None }
     }
 
     /// Wrong usage, or a project file that is wrong (exit 2).
@@ -129,6 +142,13 @@ impl Failure {
     /// The condition, else that of its exit code.
     pub fn error_code(&self) -> ErrorCode {
         self.code.unwrap_or(ErrorCode::of_exit(self.exit))
+    }
+
+    /// Says which place in a file it is about.
+    #[must_use]
+    pub fn at(mut self, file: impl Into<String>, line: usize, column: Option<usize>) -> Self {
+        self.at = Some(FailurePlace { file: file.into(), line, column });
+        self
     }
 
     /// Says what to do or run next.

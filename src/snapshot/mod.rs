@@ -45,8 +45,8 @@ use histories::Histories;
 pub use histories::KeptTable;
 pub use identity::Identity;
 pub use internal_state::{
-    AcceptedRecord, InternalState, LockHolder, LoggedRun, OpenRun, RecordedMigration, StepAction, StepState,
-    UnfinishedStep,
+    AcceptedRecord, EarlierStatement, InternalState, LockHolder, LoggedRun, OpenRun, RecordedMigration,
+    StepAction, StepState, UnfinishedStep,
 };
 use internal_state::{Answers, InternalQuery, InternalTables};
 use seeded::SeedReading;
@@ -123,6 +123,8 @@ pub struct Request {
     pub migrations: Arc<[Migration]>,
     /// Whether to read which migrations have a recorded text; see [`InternalState::texts`].
     pub texts: bool,
+    /// Whether to read how long statements took before; see [`InternalState::earlier`].
+    pub earlier: bool,
     /// The rows that the project declares. Only tables that exist with all their columns are read.
     pub seeds: Arc<Seeds>,
     /// Which of those rows are answered.
@@ -221,6 +223,7 @@ async fn attempt(
     let tables = InternalTables::of(&candidates);
     let mut queries = tables.queries();
     queries.extend(tables.texts().filter(|_| request.texts));
+    queries.extend(tables.earlier().filter(|_| request.earlier));
     let any_internal = !queries.is_empty();
     queries.extend(tables.accepted());
     queries.extend(tables.recorded(&request.migrations, histories.table()));

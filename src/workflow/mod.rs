@@ -17,6 +17,7 @@ pub(crate) mod rehearsal;
 pub(crate) mod reports;
 pub(crate) mod required_checks;
 pub(crate) mod schema_files;
+pub(crate) mod seeding;
 pub(crate) mod signals;
 pub(crate) mod sizes;
 pub(crate) mod trusted;

@@ -424,5 +424,6 @@ pub(crate) fn scratch_options(settings: &Settings) -> ScratchOptions {
         bin_dir: settings.scratch.bin_dir.clone(),
         major: settings.scratch.major,
         loopback: tool.is_some_and(|code| code.url == UrlForm::Network),
+        rows: None,
     }
 }

@@ -64,7 +64,7 @@ impl<'s> WriteCommand<'s> {
     /// As [`Self::take_snapshot`].
     pub(crate) async fn take_snapshot_for(&mut self, needs: Needs) -> Result<DatabaseSnapshot> {
         let session = self.writer.read_session().await?;
-        let request = Request { texts: true, ..comparison::request(self.settings, needs) };
+        let request = Request { texts: true, earlier: true, ..comparison::request(self.settings, needs) };
         let snapshot = snapshot::take(session, &request).await?;
         self.check_environment(snapshot.mark())?;
         Ok(snapshot)

@@ -1,5 +1,10 @@
 //! `trueup rehearse`: the pending migrations in a throwaway server, and what is said of them.
 
+mod backup;
+mod data;
+mod estimates;
+mod rows;
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -111,7 +116,7 @@ fn a_migration_that_fails_is_a_finding() {
     // The real server has no such role, and the upgrade fails there as well.
     let ran = site.trueup(["rehearse"], &database).exit(1);
     ran.says([
-        "migrations/V3__m.sql:1  error rehearse.failed: V3__m",
+        "migrations/V3__m.sql:1:1  error rehearse.failed: V3__m",
         "role \"somebody_else\" does not exist",
         "do not apply this yet; only the throwaway server was touched",
     ]);
@@ -123,6 +128,29 @@ fn a_migration_that_fails_is_a_finding() {
     site.trueup(["upgrade", "--yes"], &database).exit(6).says("somebody_else");
     // Nobody knows the roles of a server that is not read.
     rehearse(&site).exit(0);
+}
+
+#[test]
+fn a_failure_is_at_its_statement() {
+    let at = |sql: &str| {
+        let found = document(rehearse(&project(&[sql])));
+        let place = found["findings"][0]["location"].clone();
+        assert_eq!(place["file"], "migrations/V2__m.sql", "{found:#}");
+        (place["line"].as_u64().unwrap(), place["column"].as_u64().unwrap())
+    };
+    let moment = "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                  AND application_name LIKE '%rehearse') > 0";
+    // The server says no position: the statement.
+    let raised = format!("DO $$ BEGIN IF {moment} THEN RAISE 'now'; END IF; END $$;");
+    assert_eq!(at(&format!("-- why\nALTER TABLE users ADD COLUMN a int;\n\n  {raised}")), (4, 3));
+    assert_eq!(
+        at(&format!("-- trueup: no-transaction\nCREATE INDEX CONCURRENTLY i ON users (name);\n{raised}")),
+        (3, 1)
+    );
+    // A parse error in what exists only sometimes has a position.
+    let made = format!("DO $$ BEGIN IF NOT {moment} THEN CREATE TABLE made (id int); END IF; END $$;");
+    let found = at(&format!("{made}\nINSERT INTO orders\nSELECT id FROM made;"));
+    assert_eq!(found, (3, 16));
 }
 
 #[test]
@@ -368,9 +396,25 @@ fn other_sessions_say_what_they_were_refused() {
         assert!(time.is_none_or(|time| (250..900).contains(&time)), "{table} {action}: {time:?}");
     }
     rehearse(&site).args(["--probe"]).exit(0).says("refused on public.orders: SELECT for");
+    // Of each statement, as long as it ran or its transaction lasted.
+    let of = |migration: usize, statement: usize, table: &str, action: &str| {
+        let statement = &found["migrations"][migration]["statements"][statement];
+        let refused = statement["refused"].as_array().unwrap().iter();
+        let one = refused.clone().find(|one| one["table"] == table && one["action"] == action);
+        one.map(|one| one["milliseconds"].as_u64().unwrap())
+    };
+    assert!(of(0, 1, "public.users", "UPDATE").is_some_and(|time| (250..600).contains(&time)), "{found:#}");
+    assert_eq!(of(0, 1, "public.users", "SELECT"), None);
+    assert_eq!(of(0, 1, "public.orders", "SELECT"), None);
+    assert!(of(1, 1, "public.orders", "SELECT").is_some_and(|time| (250..600).contains(&time)), "{found:#}");
+    let whole = found["migrations"][1]["refused"].as_array().unwrap();
+    assert!(
+        whole.iter().any(|one| one["table"] == "public.orders" && one["action"] == "SELECT"),
+        "{whole:?}"
+    );
 }
 
-/// What is printed, without what differs from run to run: times, versions, the address, and the lines of the table.
+/// What is printed, without what differs from run to run: times, versions, the address, the backup, and the lines of the table.
 fn bare(text: &str) -> Vec<String> {
     let time = |words: &[&str], at: usize| {
         let is_number = words[at].chars().all(|letter| letter.is_ascii_digit() || letter == '.');
@@ -392,8 +436,10 @@ fn bare(text: &str) -> Vec<String> {
         }
         kept.join(" ")
     };
-    let lines =
-        text.lines().filter(|line| !line.starts_with("database ") && !line.starts_with(['┌', '╞', '├', '└']));
+    let lines = text.lines().filter(|line| {
+        !["database ", "on the rows "].iter().any(|start| line.starts_with(start))
+            && !line.starts_with(['┌', '╞', '├', '└'])
+    });
     lines.map(line).filter(|line| !line.is_empty() && !line.contains("throwaway server")).collect()
 }
 
@@ -420,4 +466,19 @@ fn the_page_shows_what_is_printed() {
     database.exec("UPDATE pg_class SET reltuples = 4100000, relpages = 41000 WHERE oid = 'orders'::regclass");
     let ran = site.trueup(["rehearse", "--rows", "100000"], &database).env("COLUMNS", "150").exit(0);
     assert_eq!(bare(&part("$ trueup rehearse --rows 100000\n")), bare(ran.stdout()), "{}", ran.stdout());
+
+    database.exec(
+        "INSERT INTO customers (mail) SELECT g || '@example.com' FROM generate_series(1, 2000) g;
+         INSERT INTO orders SELECT g, 1 + g % 2000, 'paid', now() - g * interval '1 min' FROM generate_series(1, 200000) g;
+         INSERT INTO orders SELECT -g, 1, 'new', now() + interval '9 days' FROM generate_series(1, 3) g;
+         ANALYZE",
+    );
+    fs::create_dir(site.path().join("checks")).unwrap();
+    let check = "-- title: Orders were placed in the past\n-- severity: error\n-- find:\n\
+                 SELECT id FROM orders WHERE placed > now();\n";
+    fs::write(site.path().join("checks/orders_of_the_past.sql"), check).unwrap();
+    site.trueup(["backup"], &database).exit(0);
+    let ran = site.trueup(["rehearse", "--from-backup"], &database).env("COLUMNS", "180").exit(0);
+    let ran = ran.says("on the rows of backup ");
+    assert_eq!(bare(&part("$ trueup rehearse --from-backup\n")), bare(ran.stdout()), "{}", ran.stdout());
 }

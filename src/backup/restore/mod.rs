@@ -35,7 +35,7 @@ pub use swap::{
     ConnectedSession, check_may_replace, name_for_incomplete, name_for_replaced, recover, sessions, swap,
 };
 pub(super) use trial::TrialRestore;
-pub use trial::TrialTarget;
+pub use trial::{TrialOptions, TrialTarget, restore_into_scratch};
 
 /// A restore on a server.
 #[derive(Debug)]

@@ -10,14 +10,25 @@ use super::super::store::Store;
 use super::archive::{VerifiedArchive, major_of};
 use super::compatibility::Compatibility;
 use super::server::RestoreServer;
-use super::{RestoreJob, swap};
+use super::{Derivation, RestoreJob, swap};
 use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::postgres::connection::{ServerVersion, Target};
-use crate::postgres::scratch::{Scratch, ScratchOptions};
+use crate::postgres::scratch::{Scratch, ScratchDatabase, ScratchOptions};
 use crate::writer::StopSignal;
 
 /// The name of the database in a trial restore. The temporary name begins with it.
 const NAME: &str = "trueup_verify";
+
+/// How a trial restore is done.
+#[derive(Debug, Clone, Copy)]
+pub struct TrialOptions<'o> {
+    /// `application_name`
+    pub application: &'o str,
+    /// The search_path of the project, for what relies on one.
+    pub search_path: &'o str,
+    /// Whether to run ANALYZE.
+    pub analyze: bool,
+}
 
 /// Where a trial restore happens.
 #[derive(Debug, Clone)]
@@ -101,37 +112,77 @@ impl TrialRestore {
         observer: &mut dyn BackupObserver,
     ) -> Result<Verified> {
         let backup = VerifiedArchive::read(store, manifest, programs, observer).await.map_err(damaged)?;
-        let target = match self {
-            Self::Server(target) => (**target).clone(),
-            Self::Scratch(scratch) => {
-                let roles = backup.needs.roles();
-                for role in roles {
-                    scratch.create_role(role).await?;
-                }
-                let own = scratch.create_database().await?;
-                Target::parse(&scratch.url(&own))?
-            }
+        let options = TrialOptions { application, search_path, analyze: false };
+        let (mut server, restored, derivation) = match self {
+            Self::Server(target) => restored_on(target, &backup, options, stop, observer).await?,
+            Self::Scratch(scratch) => restored_in(scratch, &backup, options, stop, observer).await?,
         };
-        let mut server = RestoreServer::open(&target, application).await?;
-        server.lock_database_name(NAME).await?;
-        swap::recover(&mut server, NAME).await?;
-        let fit = Compatibility::of(&mut server, &backup, 2).await?;
-        let mut restoring = RestoreJob {
-            server: &mut server,
-            backup: &backup,
-            fit: &fit,
-            database: NAME,
-            tablespace: None,
-            analyze: false,
-            search_path,
-        };
-        let (restored, derivation) = restoring.restore_into_new_database(stop, observer).await?;
         server.drop(&restored).await?;
         let restored_on = Some(server.version.to_string());
         server.close().await;
         let note = derivation.note();
         Ok(Verified { restored_on, missing: derivation.missing, note, ..Verified::now(ProofLevel::Restore) })
     }
+}
+
+/// Restores a backup into a throwaway server, where it stays under a name of that server's. Returns what is missing of
+/// what is derived from the rows, too.
+///
+/// # Errors
+/// Exit 4: it does not fit that server. Exit 5 and 6: it could not be restored, or is not what was backed up.
+pub async fn restore_into_scratch(
+    scratch: &mut Scratch,
+    backup: &VerifiedArchive<'_>,
+    options: TrialOptions<'_>,
+    stop: StopSignal,
+    observer: &mut dyn BackupObserver,
+) -> Result<(ScratchDatabase, Derivation)> {
+    let (mut server, restored, derivation) = restored_in(scratch, backup, options, stop, observer).await?;
+    let database = scratch.new_name();
+    super::rename_restored(&mut server, &restored, database.name()).await?;
+    server.close().await;
+    Ok((database, derivation))
+}
+
+/// Restores a backup into a throwaway server, with the roles that it names.
+async fn restored_in(
+    scratch: &mut Scratch,
+    backup: &VerifiedArchive<'_>,
+    options: TrialOptions<'_>,
+    stop: StopSignal,
+    observer: &mut dyn BackupObserver,
+) -> Result<(RestoreServer, String, Derivation)> {
+    for role in backup.needs.roles() {
+        scratch.create_role(role).await?;
+    }
+    let beside = scratch.create_database().await?;
+    let target = Target::parse(&scratch.url(&beside))?;
+    restored_on(&target, backup, options, stop, observer).await
+}
+
+/// Restores a backup into a new database of this server. Returns its temporary name, and the server that its name is locked on.
+async fn restored_on(
+    target: &Target,
+    backup: &VerifiedArchive<'_>,
+    TrialOptions { application, search_path, analyze }: TrialOptions<'_>,
+    stop: StopSignal,
+    observer: &mut dyn BackupObserver,
+) -> Result<(RestoreServer, String, Derivation)> {
+    let mut server = RestoreServer::open(target, application).await?;
+    server.lock_database_name(NAME).await?;
+    swap::recover(&mut server, NAME).await?;
+    let fit = Compatibility::of(&mut server, backup, 2).await?;
+    let mut restoring = RestoreJob {
+        server: &mut server,
+        backup,
+        fit: &fit,
+        database: NAME,
+        tablespace: None,
+        analyze,
+        search_path,
+    };
+    let (restored, derivation) = restoring.restore_into_new_database(stop, observer).await?;
+    Ok((server, restored, derivation))
 }
 
 /// What a restore refuses because the backup is damaged is the result of a verification.

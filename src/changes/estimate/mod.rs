@@ -3,9 +3,10 @@
 //!
 //! What kind of work a statement does was measured when the project was compiled (`model::Footprint`); how many rows there
 //! are, a live database tells. The time of a row depends on the machine, the types, the indexes, and on what else is done
-//! there: so the answer is a range, and says what it is based on. A server's own earlier times are not used: `trueup.steps`
-//! has the times of statements outside of transactions alone, and no size of what they worked on.
+//! there: so the answer is a range, and says what it is based on. What the database did before corrects it: `trueup.steps` has
+//! the times of statements outside of transactions, and how many rows they worked on.
 
+mod earlier;
 mod rates;
 mod script;
 mod sizes;
@@ -17,6 +18,7 @@ use crate::findings::{ReportedEstimate, Seconds};
 use crate::snapshot::Size;
 use crate::text::{plural, size as bytes_in_words};
 
+pub use earlier::{EarlierTimes, kind_of};
 pub use script::{StatementEstimate, estimates};
 pub use sizes::SizesInPlan;
 pub use works::{WorkKind, WorkOnRows};
@@ -91,7 +93,8 @@ impl Estimate {
             format!("{} on {}, scaled to {live}", crate::text::duration(measured), plural(rows, "row"));
         Some(Self {
             low: multiplied(measured, times * SCALED.0),
-            high: multiplied(measured, times * SCALED.1),
+            // What it costs without any rows does not become less.
+            high: multiplied(measured, times.max(1.0) * SCALED.1),
             basis,
         })
     }

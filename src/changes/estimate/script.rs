@@ -90,7 +90,8 @@ pub fn estimates(
 fn estimate(works: &[WorkOnRows], sizes: &SizesInPlan<'_>) -> Option<Estimate> {
     let one = |work: &WorkOnRows| {
         let (size, less) = sizes.get(&work.on)?;
-        let estimate = Estimate::of(work.kind, size);
+        let usual = Estimate::of(work.kind, size);
+        let (estimate, _) = sizes.earlier().correct(work.kind, size.rows, usual);
         Some(if work.whole && !less { estimate } else { estimate.at_most() })
     };
     let all: Option<Vec<Estimate>> = works.iter().map(one).collect();

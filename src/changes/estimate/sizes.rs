@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
 
+use super::EarlierTimes;
 use crate::model::Effect;
 use crate::postgres::catalog::ObjectId;
 use crate::snapshot::Size;
@@ -18,12 +19,31 @@ pub struct SizesInPlan<'s> {
     shrunk: BTreeSet<SmolStr>,
     /// Whether partitions may have gone.
     partitions_gone: bool,
+    /// How long work on such relations took before, in the database that has these sizes.
+    earlier: EarlierTimes,
 }
 
 impl<'s> SizesInPlan<'s> {
     /// Before the first migration.
     pub fn new(known: &'s BTreeMap<String, Size>) -> Self {
-        Self { known, replaced: BTreeSet::new(), shrunk: BTreeSet::new(), partitions_gone: false }
+        Self {
+            known,
+            replaced: BTreeSet::new(),
+            shrunk: BTreeSet::new(),
+            partitions_gone: false,
+            earlier: EarlierTimes::default(),
+        }
+    }
+
+    /// The same, with what the database did before.
+    #[must_use]
+    pub fn after(self, earlier: EarlierTimes) -> Self {
+        Self { earlier, ..self }
+    }
+
+    /// How long such work took before.
+    pub(super) fn earlier(&self) -> &EarlierTimes {
+        &self.earlier
     }
 
     /// The size of a relation, and whether it may be less by now. `None` where it is not known.

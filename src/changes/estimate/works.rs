@@ -11,7 +11,7 @@ use crate::postgres::sql::Statement;
 use crate::text::size as bytes_in_words;
 
 /// How many tokens of a statement are read.
-const HEAD: usize = 20_000;
+pub(super) const HEAD: usize = 20_000;
 
 /// What is done to the rows of a relation, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,8 +103,7 @@ impl Measured<'_> {
         if let Some(target) = target.as_ref().filter(|target| builds.contains(*target)) {
             builds = BTreeSet::from([target.clone()]);
         }
-        let slow = has("using") && ["gin", "gist", "spgist", "hnsw", "ivfflat", "bloom"].into_iter().any(has);
-        let index = if slow { WorkKind::SlowIndex } else { WorkKind::Index };
+        let index = if is_slow(&words) { WorkKind::SlowIndex } else { WorkKind::Index };
         // IF NOT EXISTS does nothing where somebody has made it by hand.
         let by_itself = matches!(verb, "alter" | "create" | "cluster" | "vacuum" | "reindex")
             && !(has("if") && has("not") && has("exists"));
@@ -159,6 +158,12 @@ impl Measured<'_> {
         let gone = self.footprint.into_iter().flat_map(|footprint| &footprint.drops);
         gone.for_each(|relation| sizes.replace(relation.clone()));
     }
+}
+
+/// Whether an index is of a kind that takes longer to build.
+pub(super) fn is_slow(words: &[String]) -> bool {
+    let has = |word: &str| words.iter().any(|other| other == word);
+    has("using") && ["gin", "gist", "spgist", "hnsw", "ivfflat", "bloom"].into_iter().any(has)
 }
 
 /// The relation that a statement changes, as it is written.

@@ -7,9 +7,9 @@ use super::Executor;
 use super::postcondition::{self, StatementState};
 use super::refusal::{self, EarlierWork, ScriptSource};
 use super::sent::SentScript;
-use super::statements::RecordedStatement;
+use super::statements::{RecordedStatement, rows_worked_on};
 use crate::changes::plan::{Direction, PlannedStatement, Script, Step};
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::migrations::script::NonTransactional;
 use crate::postgres::connection::sqlstate;
 use crate::postgres::sql::literal;
@@ -54,7 +54,7 @@ impl Executor<'_> {
                 let row =
                     StepRow { run: found.run.clone(), number: found.number, before: found.before.clone() };
                 if self.is_done(stage, &row).await? {
-                    let done = row.done("found done after the run was interrupted");
+                    let done = row.done(Some(&literal("found done after the run was interrupted")));
                     return self.record(stage.step, &format!("{done}{last}")).await;
                 }
                 row
@@ -63,14 +63,16 @@ impl Executor<'_> {
         };
         self.run_outside(stage, &row).await?;
         self.kept = true;
-        self.record(stage.step, &format!("{}{last}", row.done(""))).await
+        // One that was begun by an earlier run took longer than it works.
+        let rows = rows_worked_on(stage.step, stage.statement).filter(|_| found.is_none());
+        self.record(stage.step, &format!("{}{last}", row.done(rows.as_deref()))).await
     }
 
     /// Records a statement as started.
     async fn record_started(&mut self, stage: NonTransactionalStep<'_>) -> Result<StepRow> {
         let before = self.state_before(stage).await?;
         let record =
-            self.statement_record(stage.step, stage.number, &stage.statement.text, before.as_deref(), false);
+            self.statement_record(stage.step, stage.number, stage.statement, before.as_deref(), false);
         self.record(stage.step, &record).await?;
         Ok(StepRow { run: self.job.writer.run().to_owned(), number: self.number, before })
     }
@@ -180,11 +182,13 @@ impl Executor<'_> {
             StepError::Refused { said, .. } => format!("{what} failed: {}", said.text()),
             _ => format!("{what} was cancelled: timed out waiting for a lock"),
         };
-        Err(if removable {
+        let failed = if removable {
             left(&how, &why)
         } else {
             self.decide_by_hand(format!("{how}; {why}"), stage.step)
-        })
+        };
+        let (path, at) = (stage.step.path.display().to_string(), stage.statement.place_of(None));
+        Err(with_failure(failed, |failure| failure.at(path, at.line, Some(at.column))))
     }
 
     /// What the catalog shows before a statement runs. An existing index of its name that differs from the
@@ -304,10 +308,9 @@ impl Executor<'_> {
 }
 
 impl StepRow {
-    /// The UPDATE that records the statement as done.
-    fn done(&self, detail: &str) -> String {
-        let detail =
-            if detail.is_empty() { String::new() } else { format!(", detail = {}", literal(detail)) };
+    /// The UPDATE that records the statement as done; `detail` is an expression.
+    fn done(&self, detail: Option<&str>) -> String {
+        let detail = detail.map(|detail| format!(", detail = {detail}")).unwrap_or_default();
         format!(
             "UPDATE trueup.steps SET state = 'done', ended_at = clock_timestamp(){detail} \
              WHERE run = {} AND number = {}",

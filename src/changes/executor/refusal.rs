@@ -80,13 +80,13 @@ pub(super) fn script_failure(
     };
     let statement = failed.and_then(|(index, position)| Some((script.statements.get(index)?, position)));
     let exit = if before.kept() { Exit::Partial } else { Exit::RolledBack };
-    let (place, statement) = match statement {
-        Some((statement, position)) => {
-            let line = position.map_or(statement.line, |position| statement.line_of(position));
-            (format!("{}: line {line}: ", path.display()), Some(statement))
+    let at = statement.map(|(statement, position)| statement.place_of(position));
+    let (place, statement) = match (statement, at) {
+        (Some((statement, _)), Some(at)) => {
+            (format!("{}: line {}: ", path.display(), at.line), Some(statement))
         }
-        None if done == usize::MAX => (format!("{}: at COMMIT: ", path.display()), None),
-        None => (format!("{}: after its last statement: ", path.display()), None),
+        _ if done == usize::MAX => (format!("{}: at COMMIT: ", path.display()), None),
+        _ => (format!("{}: after its last statement: ", path.display()), None),
     };
     let mut text = format!("{place}{}", said.text());
     if let Some(context) = &said.context {
@@ -101,8 +101,11 @@ pub(super) fn script_failure(
     }
     let _ = write!(text, "\n{what} failed, {}", before.words());
     let advice = said.sqlstate.as_deref().and_then(|code| border_advice(code, said.context.is_some()));
-    Failure::new(exit, text)
+    let failure = Failure::new(exit, text)
         .code(ErrorCode::MIGRATION_FAILED)
-        .next(advice.unwrap_or("fix the migration or the data, then run the same command again"))
-        .into()
+        .next(advice.unwrap_or("fix the migration or the data, then run the same command again"));
+    match at {
+        Some(at) => failure.at(path.display().to_string(), at.line, Some(at.column)).into(),
+        None => failure.into(),
+    }
 }

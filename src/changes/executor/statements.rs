@@ -4,9 +4,10 @@
 //! recorded as started before it runs. If the run is interrupted there, the next run reads from the catalog whether
 //! the statement was done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use smol_str::SmolStr;
 
 use super::non_transactional::NonTransactionalStep;
 use super::refusal::{self, EarlierWork, ScriptSource};
@@ -15,6 +16,7 @@ use super::{Executor, locks_to_wait_for};
 use crate::changes::plan::{Direction, PlannedStatement, Script, Step};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{OwnedRow, RowError};
+use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::literal;
 use crate::writer::Work;
 
@@ -147,7 +149,7 @@ impl Executor<'_> {
         number: usize,
         last: Option<String>,
     ) -> Result<()> {
-        let record = self.statement_record(step, number, &statement.text, None, true);
+        let record = self.statement_record(step, number, statement, None, true);
         let records = [Some(record), last].into_iter().flatten().collect::<Vec<_>>().join(";\n");
         let wanted = locks_to_wait_for(step);
         let what = format!("{}, statement {number}", step.title);
@@ -189,22 +191,43 @@ impl Executor<'_> {
         &mut self,
         step: &Step,
         number: usize,
-        text: &str,
+        statement: &PlannedStatement,
         before: Option<&str>,
         done: bool,
     ) -> String {
         self.number += 1;
         let (state, ended) = if done { ("done", "clock_timestamp()") } else { ("started", "NULL") };
+        let detail = rows_worked_on(step, statement).filter(|_| done);
         format!(
-            "INSERT INTO trueup.steps (run, number, action, version, name, statement, text, before, state, ended_at) \
-             VALUES ({}, {}, '{}', {}, {}, {number}, {}, {}, '{state}', {ended})",
+            "INSERT INTO trueup.steps (run, number, action, version, name, statement, text, before, state, detail, ended_at) \
+             VALUES ({}, {}, '{}', {}, {}, {number}, {}, {}, '{state}', {}, {ended})",
             literal(self.job.writer.run()),
             self.number,
             self.action(),
             step.version,
             literal(&step.name),
-            literal(text),
+            literal(&statement.text),
             before.map_or_else(|| "NULL".to_owned(), literal),
+            detail.as_deref().unwrap_or("NULL"),
         )
     }
+}
+
+/// An expression for the number of rows that a statement works on as a whole: it is recorded with the time that it took, which
+/// corrects later estimates. `None` where there is no relation, or several.
+pub(super) fn rows_worked_on(step: &Step, statement: &PlannedStatement) -> Option<String> {
+    let at = statement.as_statement().position();
+    let footprint = step.footprints.iter().find(|footprint| footprint.at == at)?;
+    let changed = footprint.locks.iter().filter(|(_, mode)| **mode == LockMode::RowExclusive);
+    let whole = footprint.builds.iter().chain(&footprint.rewrites).chain(&footprint.scans);
+    let mut relations: BTreeSet<&str> = whole.map(SmolStr::as_str).collect();
+    if relations.is_empty() {
+        relations = changed.map(|(relation, _)| relation.as_str()).collect();
+    }
+    let (Some(relation), 1) = (relations.first(), relations.len()) else { return None };
+    Some(format!(
+        "(SELECT '{{\"rows\": ' || c.reltuples::int8 || '}}' FROM pg_catalog.pg_class AS c \
+         WHERE c.oid = pg_catalog.to_regclass({}) AND c.reltuples > 0)",
+        literal(relation)
+    ))
 }

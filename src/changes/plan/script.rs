@@ -6,7 +6,7 @@ use super::locks::{self, ExpectedLock};
 use crate::error::Failure;
 use crate::migrations::Directives;
 use crate::migrations::script::{Examination, ExaminedStatement, NonTransactional, StatementEffect};
-use crate::postgres::sql::Statement;
+use crate::postgres::sql::{Position, Statement};
 
 /// A script that has been examined.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,10 +56,11 @@ impl PlannedStatement {
         self.reach == StatementEffect::Rows
     }
 
-    /// The line of the script at a position in the statement; `position` counts characters from 1, as PostgreSQL
-    /// does.
-    pub fn line_of(&self, position: usize) -> usize {
-        self.as_statement().line_of(position)
+    /// The line and the column of the script at a position in the statement, which counts characters from 1, as PostgreSQL
+    /// does; without one, where it begins.
+    pub fn place_of(&self, position: Option<usize>) -> Position {
+        let statement = self.as_statement();
+        position.map_or_else(|| statement.position(), |position| statement.place_of(position))
     }
 
     /// The statement itself.
@@ -151,7 +152,10 @@ mod tests {
         let script =
             examine("\u{feff}-- head\r\ncreate table t (x int);\r\nselect 'ü',\r\n nonsense").expect("ok");
         let last = &script.statements[1];
-        assert_eq!((last.line, last.line_of(14), last.summary.as_str()), (3, 4, "select 'ü', ..."));
+        assert_eq!(
+            (last.line, last.place_of(Some(14)).line, last.summary.as_str()),
+            (3, 4, "select 'ü', ...")
+        );
         assert!(last.is_data() && !script.is_ddl_alone());
     }
 

@@ -32,6 +32,11 @@ pub(crate) struct RehearseArgs {
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub(crate) rows: Option<u64>,
 
+    /// Restore a backup of the database into the throwaway server, and apply the migrations to its rows: times are measured
+    /// then. ID names a backup, also of another database [default: the newest verified one]
+    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["from", "rows"])]
+    pub(crate) from_backup: Option<String>,
+
     /// Let other sessions read, write and vacuum the tables while the migrations run, and say what they were refused
     #[arg(long)]
     pub(crate) probe: bool,
@@ -54,7 +59,8 @@ impl Documented for RehearseArgs {
             them with their down scripts, and applies them again. Each time the result must be the compiled schema.\n\n\
             Shows for each statement its locks, who waits for them, and its time; and for each migration how long others \
             wait. With --rows there are rows to work on: of the real ones only their number is read, how wide values are, and \
-            how many are missing (pg_stats), never a value.",
+            how many are missing (pg_stats), never a value. With --from-backup the rows are real, on a private directory of \
+            this machine until the command ends.",
         after: AFTER_HELP,
         aliases: &[],
     };
@@ -69,14 +75,15 @@ impl CommandArgs for RehearseArgs {
 const AFTER_HELP: &str = "\
 Exit codes:
   0  the rehearsal went well, or nothing is pending
-  1  findings: a migration fails, its result is not the compiled schema, or it
-     keeps others waiting for longer than [rehearse] max_block
-  2  usage or project files wrong
+  1  findings: a migration, a seed or a data check fails, the result is not the
+     compiled schema, or others wait for longer than [rehearse] max_block
+  2  usage or project files wrong, or no such backup
   3  cannot tell: the database is unreachable, or there is no throwaway server
-  4  refused, as trueup upgrade would refuse it
+  4  refused, as trueup upgrade would refuse it; or the backup does not fit
 
 Examples:
   trueup rehearse --env production
   trueup rehearse --env production --rows 100000 --probe
+  trueup rehearse --env production --from-backup --probe
   trueup rehearse --from 6                without a database
   trueup rehearse --contract              with the contract migrations";

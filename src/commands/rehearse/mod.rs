@@ -9,7 +9,7 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::Summary;
 use crate::project::Settings;
 use crate::workflow::deliver::deliver;
-use crate::workflow::rehearsal::{self, RehearsalRequest};
+use crate::workflow::rehearsal::{self, RehearsalRequest, WantedBackup};
 use args::RehearseArgs;
 use report::RehearsalReport;
 
@@ -34,6 +34,10 @@ pub(super) async fn run(settings: &Settings, args: &RehearseArgs) -> Result<Exit
         contract: args.contract,
         allow_out_of_order: args.allow_out_of_order,
         rows: args.rows,
+        backup: args.from_backup.as_ref().map(|id| match id.as_str() {
+            "" => WantedBackup::Newest,
+            id => WantedBackup::Named(id.to_owned()),
+        }),
         probe: args.probe,
         record: args.record.clone(),
     };

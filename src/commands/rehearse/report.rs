@@ -1,15 +1,17 @@
 //! The report of `trueup rehearse`.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::error::Exit;
 use crate::findings::{Finding, Summary};
 use crate::output::view::{Content, Headline, Table, Text, Tone, View};
 use crate::output::{Envelope, Report};
-use crate::text::plural;
+use crate::text::{duration, plural, short_id, size};
 use crate::workflow::rehearsal::{
-    BlockingWindow, EstimatedTime, Rehearsal, RehearsedLock, RehearsedMigration, RehearsedStatement,
-    in_words, refused_in_words,
+    BlockingWindow, EstimatedTime, RefusedTime, Rehearsal, RehearsedBackup, RehearsedCheck, RehearsedLock,
+    RehearsedMigration, RehearsedSeeds, RehearsedStatement, TimesBasis, in_words, refused_in_words,
 };
 
 /// What was rehearsed, and what came of it.
@@ -47,20 +49,23 @@ impl Report for RehearsalReport {
                 finding.code,
                 finding.object_in_line()
             )));
-            view = what.lines().fold(view, |view, line| view.text(Text::new(line).indented(2)));
+            view = what.lines().take(LINES).fold(view, |view, line| view.text(Text::new(line).indented(2)));
+            let more = what.lines().count().saturating_sub(LINES);
+            if more > 0 {
+                let more = format!("({} more; --format json has all)", plural(more, "line"));
+                view = view.text(Text::new(more).indented(2));
+            }
             if let Some(advice) = &finding.remedy.advice {
                 view = view.text(Text::new(advice).indented(2));
             }
         }
-        if let Some(refused) = &self.rehearsal.refused {
-            let mut words = refused_in_words(refused);
-            if words.is_empty() {
-                words.push("other sessions were refused nothing".to_owned());
-            }
-            view = view.lines(words);
+        if self.rehearsal.refused.as_ref().is_some_and(Vec::is_empty) {
+            view = view.text(Text::new("other sessions were refused nothing"));
         }
+        view = view.lines(self.data());
         let mut notes = self.rehearsal.notes.clone();
         notes.extend(self.basis());
+        notes.extend(self.corrected());
         notes.extend(self.rehearsal.stop.as_ref().map(|stop| stop.why.clone()));
         let (verdict, tone) = self.verdict();
         view.notes(notes).verdict(verdict, tone).next(self.next())
@@ -85,27 +90,73 @@ impl RehearsalReport {
                 plural(migrations.len(), "migration")
             ));
         }
+        if let Some(backup) = &self.rehearsal.backup {
+            headline.lines.push(backup_in_words(backup));
+        }
         headline
+    }
+
+    /// What came of the seeds and the data checks.
+    fn data(&self) -> Vec<String> {
+        let Rehearsal { seeds, checks, .. } = &self.rehearsal;
+        let mut lines = Vec::new();
+        if let Some(RehearsedSeeds { inserted, updated, milliseconds }) = seeds {
+            let time = in_words(*milliseconds as f64);
+            lines.push(format!("seeds: {} inserted, {updated} updated, in {time}", plural(*inserted, "row")));
+        }
+        if let Some(longest) = checks.iter().max_by_key(|check| check.milliseconds) {
+            let time = in_words(longest.milliseconds as f64);
+            lines.push(match checks.as_slice() {
+                [one] => format!("data check {} ran without an error, in {time}", one.check),
+                all => {
+                    let count = plural(all.len(), "data check");
+                    format!("{count} ran without an error; {} took longest: {time}", longest.check)
+                }
+            });
+        }
+        for RehearsedCheck { check, rows, rows_before, .. } in checks {
+            let Some(rows) = rows.filter(|rows| *rows > 0) else { continue };
+            let before = rows_before.map(|before| format!(", {before} before the migrations"));
+            lines.push(format!("{check} finds {}{}", plural(rows, "row"), before.unwrap_or_default()));
+        }
+        lines
+    }
+
+    /// What was corrected by how long such work took in the database before.
+    fn corrected(&self) -> Vec<String> {
+        let all = self.rehearsal.migrations.iter();
+        let all = all.flat_map(|migration| migration.statements.iter().map(move |one| (migration, one)));
+        let corrected = all.filter(|(_, statement)| statement.corrected);
+        let words = corrected.filter_map(|(RehearsedMigration { version, .. }, statement)| {
+            Some(format!("V{version}:{}: {}", statement.line, statement.basis.as_ref()?))
+        });
+        words.collect()
     }
 
     /// What the times are worth.
     fn basis(&self) -> Option<String> {
-        let Rehearsal { rows, migrations, .. } = &self.rehearsal;
+        let Rehearsal { rows, times, migrations, .. } = &self.rehearsal;
         if migrations.is_empty() {
             return None;
         }
         let estimated = migrations.iter().flat_map(|migration| &migration.statements);
         let estimated = estimated.filter(|statement| statement.estimate.is_some()).count();
-        Some(match rows {
-            None => {
-                "the tables are empty: times say nothing of work on rows; --rows 100000 makes some".to_owned()
+        let made = rows.unwrap_or_default();
+        Some(match times {
+            TimesBasis::EmptyTables => {
+                let some = if self.rehearsal.findings.is_empty() { "; --rows 100000 makes some" } else { "" };
+                format!("the tables are empty: times say nothing of work on rows{some}")
             }
-            Some(rows) if estimated > 0 => format!(
-                "real: estimated from {rows} made rows on this machine, 0.5 to 3 times the time per row"
+            TimesBasis::MadeRows if estimated > 0 => format!(
+                "real: estimated from {made} made rows on this machine, 0.5 to 3 times the time per row"
             ),
-            Some(rows) => format!(
-                "times are those of {rows} made rows on this machine; how many rows a real database has is not known here"
+            TimesBasis::MadeRows => format!(
+                "times are those of {made} made rows on this machine; how many rows a real database has is not known here"
             ),
+            TimesBasis::RealRows => {
+                "times are measured on the rows of the backup, on this machine; nothing is estimated"
+                    .to_owned()
+            }
         })
     }
 
@@ -168,6 +219,8 @@ fn migration_view(migration: &RehearsedMigration) -> View {
     if milliseconds.is_some() {
         view = view.text(Text::new(window_in_words(migration.blocks.as_ref())));
     }
+    let refused = migration.refused.iter().map(RefusedTime::parts);
+    view = view.lines(refused_in_words(refused));
     if down_milliseconds.is_some() && migration.down_blocks.is_some() {
         let words = window_in_words(migration.down_blocks.as_ref());
         view = view.text(Text::new(format!("when it is reverted: {words}")));
@@ -180,25 +233,49 @@ const SLOW: f64 = 10.0;
 
 fn is_worth_a_row(statement: &RehearsedStatement) -> bool {
     !statement.locks.is_empty()
+        || !statement.refused.is_empty()
         || !statement.work.is_empty()
         || statement.milliseconds.is_some_and(|time| time >= SLOW)
 }
 
 fn row(statement: &RehearsedStatement) -> [String; 5] {
-    let RehearsedStatement { line, sql, milliseconds, locks, work, estimate } = statement;
-    let lock = |lock: &RehearsedLock| {
+    let RehearsedStatement { line, sql, milliseconds, locks, work, estimate, refused, .. } = statement;
+    let mut locks = locks_in_words(locks);
+    locks.extend(refused_in_words(refused.iter().map(RefusedTime::parts)));
+    let mut time = milliseconds.map(in_words).unwrap_or_default();
+    if let Some(range) = estimate.filter(|range| range.high_milliseconds >= SLOW) {
+        time = format!("{time}\nreal: {}", range_in_words(range));
+    }
+    [line.to_string(), sql.clone(), time, locks.join("\n"), shortened(work).join("\n")]
+}
+
+/// How many lines of a finding are shown: the bodies of two functions may be in it.
+const LINES: usize = 24;
+
+/// How many relations a line names: a partitioned table may have thousands of partitions. Documents have all.
+const NAMED: usize = 3;
+
+/// The first of these, and how many more there are.
+fn shortened(all: &[String]) -> Vec<String> {
+    // One more takes no less room than its name.
+    let named = if all.len() == NAMED + 1 { all.len() } else { NAMED };
+    let more = all.len().saturating_sub(named);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    all.iter().take(named).cloned().chain(more).collect()
+}
+
+/// `ACCESS EXCLUSIVE on public.users: readers and writers wait`
+fn locks_in_words(locks: &[RehearsedLock]) -> Vec<String> {
+    let words = |lock: &RehearsedLock| {
         let waits = match lock.blocks {
             "nobody" => String::new(),
             who => format!(": {who} wait"),
         };
         format!("{} on {}{waits}", lock.mode, lock.relation)
     };
-    let locks: Vec<String> = locks.iter().map(lock).collect();
-    let mut time = milliseconds.map(in_words).unwrap_or_default();
-    if let Some(range) = estimate.filter(|range| range.high_milliseconds >= SLOW) {
-        time = format!("{time}\nreal: {}", range_in_words(range));
-    }
-    [line.to_string(), sql.clone(), time, locks.join("\n"), work.join("\n")]
+    let strong = locks.iter().filter(|lock| lock.blocks != "nobody");
+    let weak = locks.iter().filter(|lock| lock.blocks == "nobody");
+    shortened(&strong.chain(weak).map(words).collect::<Vec<_>>())
 }
 
 /// `readers and writers of public.users wait 12 ms (lines 3 to 5)`
@@ -207,9 +284,9 @@ fn window_in_words(window: Option<&BlockingWindow>) -> String {
         return "nobody waits".to_owned();
     };
     let of = |who: &str| {
-        let relations: Vec<&str> =
-            locks.iter().filter(|lock| lock.blocks == who).map(|lock| lock.relation.as_str()).collect();
-        (!relations.is_empty()).then(|| format!("{who} of {}", relations.join(", ")))
+        let relations = locks.iter().filter(|lock| lock.blocks == who);
+        let relations: Vec<String> = relations.map(|lock| lock.relation.to_string()).collect();
+        (!relations.is_empty()).then(|| format!("{who} of {}", shortened(&relations).join(", ")))
     };
     let who: Vec<String> = ["readers and writers", "writers"].into_iter().filter_map(of).collect();
     let lines = match from_line == to_line {
@@ -227,4 +304,24 @@ fn window_in_words(window: Option<&BlockingWindow>) -> String {
 fn range_in_words(range: EstimatedTime) -> String {
     let (low, high) = (in_words(range.low_milliseconds), in_words(range.high_milliseconds));
     if low == high { low } else { format!("{low} to {high}") }
+}
+
+/// `on the rows of backup 01J0000000 of database shop, 3 h old: version 5, 41000 rows, 1.2 GB`
+fn backup_in_words(backup: &RehearsedBackup) -> String {
+    let RehearsedBackup { id, database, own, version, rows, database_bytes, age_seconds, .. } = backup;
+    let age = age_seconds.map(|age| format!(", {} old", duration(Duration::from_secs(age))));
+    let other = if *own { "" } else { ", another one than this," };
+    let version =
+        version.as_ref().map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
+    let then = match backup.applied_before.as_slice() {
+        [] => String::new(),
+        before => format!("; applied to it before: {}", before.join(", ")),
+    };
+    format!(
+        "on the rows of backup {} of database {database}{other}{}: {version}, {}, {}{then}",
+        short_id(id),
+        age.unwrap_or_default(),
+        plural(*rows, "row"),
+        size(*database_bytes)
+    )
 }

@@ -3,7 +3,6 @@
 use anyhow::Result;
 
 use super::args::SeedArgs;
-use super::planning::{PlannedTable, SeedPlan};
 use super::report::{BehindSequence, RowState, SeedColumn, SeedReport, SeedRow, SeedStage, SeedTable};
 use crate::data::seeds::{self, RowPlan, SeedQuery};
 use crate::error::Exit;
@@ -15,6 +14,7 @@ use crate::project::Settings;
 use crate::snapshot::UnreadReason;
 use crate::workflow::deliver::deliver;
 use crate::workflow::reports::target::TargetReport;
+use crate::workflow::seeding::{PlannedTable, SeedPlan};
 use crate::workflow::{comparison, environment_mark};
 
 /// Prints the report.

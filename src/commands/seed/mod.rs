@@ -2,49 +2,35 @@
 
 pub(super) mod args;
 mod build_report;
-mod errors;
-mod lookups;
-mod planning;
 mod report;
 mod undeclared;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
 use build_report::{build, print, script};
-use errors::{explain_missing_row, refusal, rewritten_row};
-use planning::{ComparedSeeds, PlannedTable, SeedPlan};
 use report::SeedStage;
 
 use crate::changes::plan::Affected;
-use crate::data::seeds::{self, RowFilter, RowPlan, SeedQuery, Seeds, TablePlan};
+use crate::data::seeds::{self, RowFilter, Seeds, TablePlan};
 use crate::error::{Exit, Failure, with_failure};
 use crate::output;
 use crate::postgres::catalog::TableUse;
-use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::connection::{self, Session};
 use crate::project::Settings;
 use crate::snapshot::{self, Request};
 use crate::text::plural;
 use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges};
 use crate::workflow::deliver;
-use crate::workflow::migrate::{changed_meanwhile, defaults};
-use crate::workflow::project_model::Needs;
+use crate::workflow::migrate::changed_meanwhile;
+use crate::workflow::seeding::{self, ComparedSeeds, SeedPlan};
 use crate::workflow::signals::until_stopped;
 use crate::workflow::trusted::refuse_untrusted;
 use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{comparison, environment_mark};
-use crate::writer::{StepError, StopSignal, Work, interrupted};
+use crate::writer::{StopSignal, interrupted};
 use args::SeedArgs;
-
-/// How often planning is repeated when rows change between planning and writing.
-const ROUNDS: usize = 3;
-/// The number of this step in the record of the run, after the backup's.
-const STEP: usize = 1;
-/// The name of this step in messages.
-const WHAT: &str = "the seeds";
 
 /// Runs the command.
 ///
@@ -71,7 +57,7 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
         match snapshot::unchanged_since(writing.writer.read_session().await?, &shown.snapshot).await? {
             true => shown,
             false => {
-                let now = plan_again(settings, args, &seeds, &mut writing).await?;
+                let now = seeding::plan(settings, &seeds, args.overwrite, &mut writing).await?;
                 if !now.is_part_of(&shown) {
                     return Err(changed_meanwhile("the plan").into());
                 }
@@ -87,13 +73,13 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
     let report = writing
         .recorded(&marking, None, async |writing| {
             let backup = policy.ensure(settings, &seed_plan.snapshot, writing).await?;
-            let mut done = carry_out(settings, args, &seeds, seed_plan, writing).await?;
+            let mut done = seeding::carry_out(settings, &seeds, args.overwrite, seed_plan, writing).await?;
             done.undeclared = undeclared;
             let mut report = build(settings, args, &writing.target, &done, SeedStage::Done);
             report.backup_plan = Some(policy.plan.clone());
             report.backup = backup.map(|(_, summary)| summary);
             // The exit code depends on what the database has now.
-            let now = plan_again(settings, args, &seeds, writing).await.map_err(unchecked)?;
+            let now = seeding::plan(settings, &seeds, args.overwrite, writing).await.map_err(unchecked)?;
             if !now.changes_nothing() {
                 report.exit = Exit::Findings;
                 report.notes.push("rows have changed since: trueup seed --check".to_owned());
@@ -102,11 +88,6 @@ pub(super) async fn run(settings: &Settings, args: &SeedArgs, mut stop: StopSign
         })
         .await?;
     print(settings, &report)
-}
-
-/// What a snapshot has to read.
-fn needs(seeds: &Arc<Seeds>, seed_rows: RowFilter) -> Needs {
-    Needs { options: ReadOptions::default(), migrations: Arc::default(), seeds: Arc::clone(seeds), seed_rows }
 }
 
 /// Runs `--check`, `--sql` and `--dry-run`, which read and never write.
@@ -121,10 +102,11 @@ async fn show_plan(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> 
         (_, true) => RowFilter::Differing,
         _ => RowFilter::Unrecorded,
     };
-    let request = Request { sequences: args.check, ..comparison::request(settings, needs(seeds, rows)) };
+    let request =
+        Request { sequences: args.check, ..comparison::request(settings, seeding::needs(seeds, rows)) };
     let snapshot = snapshot::take(&mut session, &request).await?;
     environment_mark::expect(settings, snapshot.mark(), &snapshot.identity.database)?;
-    let compared = ComparedSeeds::new(settings, args, snapshot, seeds)?;
+    let compared = ComparedSeeds::new(settings, snapshot, seeds, args.overwrite)?;
     let mut seed_plan = compared.ordered(settings, &mut session, args.sql).await?;
     if args.sql {
         session.close().await;
@@ -149,7 +131,7 @@ async fn ask<'s>(
     stop: &StopSignal,
 ) -> Result<(WriteCommand<'s>, SeedPlan)> {
     let mut writing = WriteCommand::open(settings, &args.write, stop).await?;
-    let mut seed_plan = plan_again(settings, args, seeds, &mut writing).await?;
+    let mut seed_plan = seeding::plan(settings, seeds, args.overwrite, &mut writing).await?;
     seed_plan.undeclared =
         undeclared::read(settings, writing.writer.read_session().await?, &seed_plan).await?;
     if !seed_plan.is_empty() {
@@ -172,21 +154,6 @@ async fn ask<'s>(
         writing.confirm(&what, mark).await?;
     }
     Ok((writing, seed_plan))
-}
-
-/// Compares the rows as they are now with the declaration.
-async fn plan_again(
-    settings: &Settings,
-    args: &SeedArgs,
-    seeds: &Arc<Seeds>,
-    writing: &mut WriteCommand<'_>,
-) -> Result<SeedPlan> {
-    let snapshot = writing.take_snapshot_for(needs(seeds, RowFilter::Unrecorded)).await?;
-    let compared = ComparedSeeds::new(settings, args, snapshot, seeds)?;
-    if compared.expressions(false).is_empty() {
-        return compared.without_lookups();
-    }
-    compared.ordered(settings, writing.writer.read_session().await?, false).await
 }
 
 /// Refuses changes that the role lacks the privileges for, before anything is written.
@@ -248,124 +215,6 @@ async fn plan_backup(
     let protected = environment_mark::protected(settings, mark).is_some();
     let options = BackupOptions { no_backup: args.no_backup, protected, write };
     BackupPolicy::plan(settings, options, &changes, &seed_plan.snapshot, session).await
-}
-
-/// The error of a transaction whose rows have changed since they were read. It is rolled back, and planned again.
-#[derive(Debug)]
-struct RowsChanged;
-
-impl fmt::Display for RowsChanged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("rows have changed since they were read")
-    }
-}
-
-impl std::error::Error for RowsChanged {}
-
-/// Applies the plan and records it in one transaction. When rows have changed since they were read, rolls back and
-/// plans again. Returns the plan that was applied.
-async fn carry_out(
-    settings: &Settings,
-    args: &SeedArgs,
-    seeds: &Arc<Seeds>,
-    shown: SeedPlan,
-    writing: &mut WriteCommand<'_>,
-) -> Result<SeedPlan> {
-    let mut seed_plan = shown;
-    for round in 1..=ROUNDS {
-        match attempt(settings, args, &seed_plan, round == ROUNDS, writing).await {
-            Ok(()) => return Ok(seed_plan),
-            Err(StepError::Disproved(error)) if error.is::<RowsChanged>() => {}
-            Err(StepError::Refused { said, done }) => {
-                return Err(refusal(settings, &seed_plan, &said, done).into());
-            }
-            Err(error) => return Err(error.failure(WHAT, false)),
-        }
-        let mut now = plan_again(settings, args, seeds, writing).await?;
-        now.undeclared.clone_from(&seed_plan.undeclared);
-        if !now.is_part_of(&seed_plan) {
-            let Failure { what, next, .. } = changed_meanwhile("the plan");
-            return Err(Failure::new(Exit::RolledBack, what).next(next).into());
-        }
-        seed_plan = now;
-    }
-    let what =
-        format!("rows changed in each of {ROUNDS} attempts between reading and writing them; rolled back");
-    Err(Failure::new(Exit::Busy, what).next("run the same command again").into())
-}
-
-/// Writes the rows in one transaction, and reads them again before COMMIT. In the last attempt (`is_last`), a row that does
-/// not exist is explained by a trigger or a rule.
-async fn attempt(
-    settings: &Settings,
-    args: &SeedArgs,
-    seed_plan: &SeedPlan,
-    is_last: bool,
-    writing: &mut WriteCommand<'_>,
-) -> Result<(), StepError> {
-    let planned = seed_plan.seeds();
-    let script = seed_plan.script();
-    let (rows, sequences, before) = (script.rows(), script.sequences(), script.row_statements());
-    let detail = serde_json::json!({
-        "made": seed_plan.count(TablePlan::inserts),
-        "changed": seed_plan.count(TablePlan::updates),
-        "tables": seed_plan.tables.iter().map(|table| table.id.to_string()).collect::<Vec<_>>(),
-    });
-    let mut records = vec![writing.writer.step_record(STEP, "seed", None, Some(&detail.to_string()))];
-    records.extend(seeds::records(&planned, writing.writer.run()));
-    records.extend(seeds::records_of_dropped(&seed_plan.dropped_tables()));
-    let records = records.join(";\n");
-    let work = Work { script: &rows, ..Work::records(WHAT, &records, defaults(settings).transaction) };
-    let questions: Vec<&SeedQuery> = planned.iter().map(|seed| seed.query).collect();
-    writing
-        .writer
-        .proved_transaction(&work, &mut writing.progress, async |session| {
-            let inside = snapshot::ask_inside(session, &questions).await?;
-            for (PlannedTable { query, defaults, plan: shown, .. }, answers) in
-                seed_plan.tables.iter().zip(&inside)
-            {
-                let remaining = seeds::plan(query, answers, defaults, args.overwrite)?;
-                let is_known = |row: &RowPlan| {
-                    let is_same = |known: &RowPlan| known.skipped().eq(row.skipped());
-                    shown.rows.iter().any(|known| known.key == row.key && is_same(known))
-                };
-                let is_unexpected = |row: &&RowPlan| {
-                    row.missing
-                        || row.record.is_some()
-                        || !row.changes.is_empty()
-                        || row.skipped().next().is_some() && !is_known(row)
-                };
-                if let Some(row) = remaining.rows.iter().find(is_unexpected) {
-                    if row.missing {
-                        explain_missing_row(session, query, row, &seed_plan.snapshot.catalog, is_last)
-                            .await?;
-                    }
-                    let is_own = match &row.xmin {
-                        Some(xmin) => snapshot::has_written(session, xmin).await?,
-                        None => false,
-                    };
-                    return Err(if is_own { rewritten_row(query, row).into() } else { RowsChanged.into() });
-                }
-            }
-            move_sequences(session, sequences, before).await
-        })
-        .await
-}
-
-/// Moves the sequences, which nothing moves back. `before` is the number of statements that came before.
-async fn move_sequences(session: &mut Session, statements: String, before: usize) -> Result<()> {
-    if statements.is_empty() {
-        return Ok(());
-    }
-    let Err(error) = session.execute(statements).await else { return Ok(()) };
-    let said = connection::server_error(&error).map(connection::describe);
-    match said.filter(|said| said.sqlstate.is_some()) {
-        Some(said) => {
-            let done = before + session.statements_done();
-            Err(StepError::Refused { said: Box::new(said), done }.into())
-        }
-        None => Err(error),
-    }
 }
 
 /// The failure of the check after the rows were written.

@@ -9,6 +9,7 @@ use crate::output::{Envelope, Report};
 use crate::text::plural;
 use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::reports::target::TargetReport;
+use crate::workflow::seeding::UndeclaredTable;
 
 /// The most rows that people are shown; JSON has all.
 const MOST: usize = 20;
@@ -124,46 +125,28 @@ pub(super) struct SeedTable {
     pub(super) rows: Vec<SeedRow>,
 }
 
-/// A table that was seeded, and of which no file declares rows any more. They are kept.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct UndeclaredTable {
-    /// The table: `public.organizations`.
-    pub(super) table: String,
-    /// The number of rows that were seeded.
-    pub(super) seeded: usize,
-    /// Those that are still in the database.
-    pub(super) rows: Vec<String>,
-    /// Why it is not known which of them are.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) unknown: Option<String>,
-    /// Whether the table does not exist any more: the next run that writes removes the records of its rows.
-    #[serde(skip)]
-    pub(super) is_dropped: bool,
-}
-
-impl UndeclaredTable {
-    fn note(&self, stage: SeedStage) -> String {
-        let Self { table, seeded, rows, unknown, is_dropped } = self;
-        match unknown {
-            Some(_) if *is_dropped => {
-                let recorded = plural(*seeded, "seeded row");
-                let removed = match stage {
-                    SeedStage::Done => "was removed",
-                    SeedStage::Checked | SeedStage::Planned => "is removed by the next `trueup seed`",
-                };
-                format!("table {table} does not exist any more: the record of its {recorded} {removed}")
-            }
-            None => {
-                format!(
-                    "no file of schema/seeds/ declares rows of {table} any more, kept in the database: {}",
-                    named(rows)
-                )
-            }
-            Some(why) => format!(
-                "no file of schema/seeds/ declares rows of {table} any more, where {} seeded: {why}",
-                if *seeded == 1 { "1 row was".to_owned() } else { format!("{seeded} rows were") }
-            ),
+/// What is to be said of a table of which no file declares rows any more.
+fn undeclared_note(undeclared: &UndeclaredTable, stage: SeedStage) -> String {
+    let UndeclaredTable { table, seeded, rows, unknown, is_dropped } = undeclared;
+    match unknown {
+        Some(_) if *is_dropped => {
+            let recorded = plural(*seeded, "seeded row");
+            let removed = match stage {
+                SeedStage::Done => "was removed",
+                SeedStage::Checked | SeedStage::Planned => "is removed by the next `trueup seed`",
+            };
+            format!("table {table} does not exist any more: the record of its {recorded} {removed}")
         }
+        None => {
+            format!(
+                "no file of schema/seeds/ declares rows of {table} any more, kept in the database: {}",
+                named(rows)
+            )
+        }
+        Some(why) => format!(
+            "no file of schema/seeds/ declares rows of {table} any more, where {} seeded: {why}",
+            if *seeded == 1 { "1 row was".to_owned() } else { format!("{seeded} rows were") }
+        ),
     }
 }
 
@@ -262,7 +245,8 @@ impl SeedReport {
             let rows = named(&table.no_longer_declared_rows);
             format!("no longer declared in {}, kept in the database: {rows}", table.file)
         });
-        let undeclared = undeclared.chain(self.undeclared.iter().map(|table| table.note(self.stage)));
+        let undeclared =
+            undeclared.chain(self.undeclared.iter().map(|table| undeclared_note(table, self.stage)));
         let behind = self.behind.iter().map(|behind| behind.what.clone());
         view.notes(behind.chain(undeclared).chain(self.notes.iter().cloned()))
     }

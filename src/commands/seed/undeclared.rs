@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::planning::SeedPlan;
-use super::report::UndeclaredTable;
 use crate::data::seeds::{RowFilter, SeededRecord, TableColumn, TableColumns, TableName, recorded_rows};
 use crate::postgres::catalog::reader::SETTINGS;
 use crate::postgres::catalog::{TableUse, UntrustedCode, WITHOUT_JIT};
@@ -14,6 +12,7 @@ use crate::postgres::sql::{literal, split_qualified};
 use crate::project::Settings;
 use crate::workflow::comparison;
 use crate::workflow::project_model::Needs;
+use crate::workflow::seeding::{SeedPlan, UndeclaredTable};
 
 /// Why no row of a table is named that does not exist.
 const NO_TABLE: &str = "this database has no such table";

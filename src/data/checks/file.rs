@@ -203,6 +203,7 @@ fn directive(text: &str) -> Option<(&str, &str)> {
 fn error_at(path: &Path, line: usize, what: impl AsRef<str>) -> Failure {
     Failure::usage(format!("{}: line {line}: {}", path.display(), what.as_ref()))
         .code(ErrorCode::CHECKS_INVALID)
+        .at(path.display().to_string(), line, None)
         .next(HINT)
 }
 

@@ -121,6 +121,7 @@ impl Check {
     pub(super) fn error_at(&self, line: usize, what: &str) -> Failure {
         Failure::usage(format!("{}: line {line}: {what}", self.path.display()))
             .code(ErrorCode::CHECKS_INVALID)
+            .at(self.path.display().to_string(), line, None)
             .next(NEXT)
     }
 

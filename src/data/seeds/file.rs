@@ -81,7 +81,9 @@ pub struct Cell {
 
 /// An error about a line of a file (exit 2).
 pub(super) fn error_at(file: &str, line: usize, what: impl AsRef<str>) -> Failure {
-    Failure::usage(format!("{file}:{line}: {}", what.as_ref())).code(ErrorCode::SEEDS_INVALID)
+    Failure::usage(format!("{file}:{line}: {}", what.as_ref()))
+        .code(ErrorCode::SEEDS_INVALID)
+        .at(file, line, None)
 }
 
 impl DeclaredRow {

@@ -44,6 +44,9 @@ pub struct ScratchOptions {
     pub major: Option<u32>,
     /// Whether programs reach a local server over the loopback interface: their driver knows no sockets.
     pub loopback: bool,
+    /// How many bytes the rows take that it is given. With them, a local server lies on a disk that has so much free, and not in
+    /// memory.
+    pub rows: Option<u64>,
 }
 
 impl fmt::Debug for ScratchOptions {
@@ -54,6 +57,7 @@ impl fmt::Debug for ScratchOptions {
             .field("bin_dir", &self.bin_dir)
             .field("major", &self.major)
             .field("loopback", &self.loopback)
+            .field("rows", &self.rows)
             .finish()
     }
 }
@@ -98,12 +102,12 @@ impl Scratch {
         let host = match &options.url {
             Some(url) => Host::Given(Box::new(Given::new(url)?)),
             None => {
-                let ScratchOptions { bin_dir, major, loopback, .. } = options.clone();
+                let ScratchOptions { bin_dir, major, loopback, rows, .. } = options.clone();
                 let start = move || {
                     let account = Account::of_process()?;
                     let places = Places::of_process(account.step_down.is_some());
                     let binaries = find::binaries(account, &places, bin_dir.as_deref(), major)?;
-                    Local::start(account, &binaries, loopback)
+                    Local::start(account, &binaries, loopback, rows)
                 };
                 // On a thread of its own: an interrupt is heard meanwhile. Should nobody wait any more, the
                 // server that it returns is dropped.
@@ -166,12 +170,18 @@ impl Scratch {
         self.create(Some(of)).await
     }
 
-    async fn create(&mut self, template: Option<&ScratchDatabase>) -> Result<ScratchDatabase> {
+    /// A name for a database that another part of trueup makes on this server. It is removed with the others.
+    pub fn new_name(&mut self) -> ScratchDatabase {
         self.made += 1;
         let name = match &mut self.host {
             Host::Local(_) => format!("scratch_{:04}", self.made),
             Host::Given(given) => given.new_name(),
         };
+        ScratchDatabase { name }
+    }
+
+    async fn create(&mut self, template: Option<&ScratchDatabase>) -> Result<ScratchDatabase> {
+        let ScratchDatabase { name } = self.new_name();
         let from = template.map_or("template0", ScratchDatabase::name);
         let mut sql = format!("CREATE DATABASE {} TEMPLATE {}", identifier(&name), identifier(from));
         match &self.host {

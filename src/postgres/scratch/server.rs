@@ -96,8 +96,13 @@ impl Local {
     ///
     /// # Errors
     /// When there is no place for it, or with the end of its log when it does not start (exit 3).
-    pub(super) fn start(account: Account, binaries: &Binaries, loopback: bool) -> Result<Self> {
-        let home = Home::open(account)?;
+    pub(super) fn start(
+        account: Account,
+        binaries: &Binaries,
+        loopback: bool,
+        rows: Option<u64>,
+    ) -> Result<Self> {
+        let home = Home::open(account, rows)?;
         sweep::leftovers(&home);
         let template = Template::of(&home, binaries);
         if template.exists() {

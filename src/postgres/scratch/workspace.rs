@@ -12,10 +12,12 @@ use nix::sys::statvfs::statvfs;
 use ulid::Ulid;
 
 use super::account::Account;
-use crate::error::{ErrorCode, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 
 /// A server and its template take some 60 MB; loading a schema of 10,000 tables some 150 MB more.
 const ENOUGH: u64 = 256 * 1024 * 1024;
+/// Where temporary files lie in memory.
+const MEMORY: &str = "/dev/shm";
 /// The longest path of a Unix socket (`sun_path`, without its final zero byte).
 const LONGEST_SOCKET: usize = 107;
 
@@ -25,7 +27,7 @@ pub(super) const PREFIX: &str = "s-";
 /// Where temporary files may lie, the best place first: in memory, else where `TMPDIR` says, else where every system has
 /// them.
 pub fn temporary_places() -> Vec<PathBuf> {
-    let places = [PathBuf::from("/dev/shm"), std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()];
+    let places = [PathBuf::from(MEMORY), std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()];
     let mut distinct: Vec<PathBuf> = Vec::new();
     for place in places {
         if !distinct.contains(&place) {
@@ -55,17 +57,30 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// The directory, made if need be: in memory where that is big enough, else among temporary files.
+    /// The directory, made if need be: in memory where that is big enough, else among temporary files. With so many bytes of
+    /// rows, it is never in memory.
     ///
     /// # Errors
-    /// When no place will do: each with its reason (exit 3).
-    pub(super) fn open(account: Account) -> Result<Self> {
+    /// When no place will do: each with its reason (exit 3; exit 4 with rows).
+    pub(super) fn open(account: Account, rows: Option<u64>) -> Result<Self> {
         let mut reasons = Vec::new();
-        for base in &temporary_places() {
-            match Self::below(base, account) {
+        let needed = rows.unwrap_or(0).saturating_add(ENOUGH);
+        for base in temporary_places().iter().filter(|base| rows.is_none() || *base != Path::new(MEMORY)) {
+            match Self::below(base, account, needed) {
                 Ok(home) => return Ok(home),
                 Err(why) => reasons.push(format!("\n  {}: {why:#}", base.display())),
             }
+        }
+        if let Some(rows) = rows {
+            let what = format!(
+                "no disk has room for a throwaway server with rows of about {}:{}",
+                crate::text::size(rows),
+                reasons.concat()
+            );
+            return Err(Failure::new(Exit::Refused, what)
+                .code(ErrorCode::SCRATCH_NO_ROOM)
+                .next("free some space, set TMPDIR to a directory of a larger disk, or give a server with --scratch-url")
+                .into());
         }
         Err(Failure::cannot_tell(format!("no directory is usable for a scratch server:{}", reasons.concat()))
             .code(ErrorCode::SCRATCH_UNAVAILABLE)
@@ -73,10 +88,10 @@ impl Home {
             .into())
     }
 
-    fn below(base: &Path, account: Account) -> Result<Self> {
+    fn below(base: &Path, account: Account, needed: u64) -> Result<Self> {
         let space = statvfs(base)?;
         let free = space.blocks_available() * space.fragment_size();
-        anyhow::ensure!(free >= ENOUGH, "{} MB free, {} MB needed", free >> 20, ENOUGH >> 20);
+        anyhow::ensure!(free >= needed, "{} MB free, {} MB needed", free >> 20, needed >> 20);
         let path = base.join(format!("trueup-{}", account.uid));
         let socket = path.join(PREFIX).as_os_str().len() + NAME + "/.s.PGSQL.65535".len();
         anyhow::ensure!(socket <= LONGEST_SOCKET, "the path of the socket would have {socket} bytes");
@@ -206,17 +221,24 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         std::fs::set_permissions(base.path(), std::fs::Permissions::from_mode(0o1777)).unwrap();
 
-        let home = Home::below(base.path(), account).expect("a new one").path;
-        Home::below(base.path(), account).expect("the same again");
+        let home = Home::below(base.path(), account, ENOUGH).expect("a new one").path;
+        Home::below(base.path(), account, ENOUGH).expect("the same again");
 
         std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(Home::below(base.path(), account).unwrap_err().to_string().contains("other users may enter"));
+        assert!(
+            Home::below(base.path(), account, ENOUGH)
+                .unwrap_err()
+                .to_string()
+                .contains("other users may enter")
+        );
 
         let elsewhere = base.path().join("elsewhere");
         std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700)).unwrap();
         std::fs::rename(&home, &elsewhere).unwrap();
         symlink(&elsewhere, &home).unwrap();
-        assert!(Home::below(base.path(), account).unwrap_err().to_string().contains("not a directory"));
+        assert!(
+            Home::below(base.path(), account, ENOUGH).unwrap_err().to_string().contains("not a directory")
+        );
     }
 
     #[test]
@@ -225,12 +247,24 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let long = base.path().join("x".repeat(80));
         std::fs::create_dir(&long).unwrap();
-        assert!(Home::below(&long, account).unwrap_err().to_string().contains("socket"));
+        assert!(Home::below(&long, account, ENOUGH).unwrap_err().to_string().contains("socket"));
+    }
+
+    #[test]
+    fn rows_need_a_disk_that_takes_them() {
+        let account = Account::of_process().unwrap();
+        let home = Home::open(account, Some(1 << 20)).unwrap();
+        assert!(!home.path.starts_with(MEMORY), "{}", home.path.display());
+        let refused = Home::open(account, Some(1 << 60)).unwrap_err().to_string();
+        assert!(
+            refused.contains("MB free, 1099511628032 MB needed") && !refused.contains(MEMORY),
+            "{refused}"
+        );
     }
 
     #[test]
     fn a_workspace_is_locked_and_removed() {
-        let home = Home::open(Account::of_process().unwrap()).unwrap();
+        let home = Home::open(Account::of_process().unwrap(), None).unwrap();
         let workspace = home.workspace().unwrap();
         let path = workspace.path.clone();
         assert!(open_dir(&path).unwrap().try_lock().is_err(), "held");

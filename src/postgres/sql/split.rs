@@ -165,6 +165,16 @@ impl<'s> Statement<'s> {
         self.line + self.text.chars().take(position.saturating_sub(1)).filter(|found| *found == '\n').count()
     }
 
+    /// The line and the column of the script at a character of the statement; see [`Self::line_of`].
+    pub fn place_of(&self, position: usize) -> Position {
+        let before: String = self.text.chars().take(position.saturating_sub(1)).collect();
+        let column = match before.rsplit_once('\n') {
+            Some((_, last)) => last.chars().count() + 1,
+            None => self.column + before.chars().count(),
+        };
+        Position { line: self.line_of(position), column }
+    }
+
     /// The first line, shortened, for messages.
     pub fn summary(&self) -> String {
         const LONGEST: usize = 72;

@@ -8,6 +8,7 @@ const STEPS: &str = include_str!("steps.sql");
 const RECORDED: &str = include_str!("recorded.sql");
 const TEXTS: &str = "SELECT version FROM trueup.migrations";
 const ACCEPTED: &str = include_str!("accepted.sql");
+const EARLIER: &str = include_str!("earlier.sql");
 const BACKUP: &str = include_str!("backup.sql");
 const RUNS: &str = include_str!("runs.sql");
 const REPAIRS: &str = include_str!("repairs.sql");
@@ -33,6 +34,8 @@ pub(in crate::snapshot) enum InternalQuery {
     Texts,
     /// What the newest adoption accepted.
     Accepted,
+    /// How long statements took before.
+    Earlier,
     /// The newest backup before a change.
     Backup,
     /// The newest runs of the audit log.
@@ -59,6 +62,7 @@ impl InternalQuery {
             }
             Self::Texts => TEXTS.to_owned(),
             Self::Accepted => ACCEPTED.to_owned(),
+            Self::Earlier => EARLIER.to_owned(),
             Self::Backup => BACKUP.to_owned(),
             Self::Runs { limit } => RUNS.replace("{limit}", &limit.to_string()),
             Self::Repairs => REPAIRS.to_owned(),

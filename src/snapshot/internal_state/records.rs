@@ -38,6 +38,23 @@ pub struct OpenRun {
     pub undoable: Option<u64>,
 }
 
+/// A statement of a migration that was done before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierStatement {
+    /// The statement, at most 10,000 characters of it.
+    pub text: String,
+    /// How many rows its relation had.
+    pub rows: u64,
+    /// How long it took.
+    pub milliseconds: u64,
+}
+
+impl EarlierStatement {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self { text: row.get("text")?, rows: row.get("rows")?, milliseconds: row.get("milliseconds")? })
+    }
+}
+
 /// What a step does with its migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

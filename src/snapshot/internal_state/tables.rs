@@ -53,6 +53,7 @@ pub(super) const TABLES: [(&str, &[(&str, u32)]); 6] = [
             ("text", TEXT),
             ("state", TEXT),
             ("started_at", TIME),
+            ("ended_at", TIME),
             ("detail", TEXT),
         ],
     ),
@@ -136,6 +137,11 @@ impl InternalTables {
     /// The statement that reads which versions have a recorded text.
     pub(in crate::snapshot) fn texts(&self) -> Option<InternalQuery> {
         self.usable("migrations").then_some(InternalQuery::Texts)
+    }
+
+    /// The statement that reads how long statements took before.
+    pub(in crate::snapshot) fn earlier(&self) -> Option<InternalQuery> {
+        self.usable("steps").then_some(InternalQuery::Earlier)
     }
 
     /// The statement that reads what the newest adoption accepted.

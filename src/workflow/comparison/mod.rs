@@ -127,7 +127,8 @@ pub(crate) async fn take_snapshot_on(
     session: &mut Session,
     declared: &ProjectModel,
 ) -> Result<DatabaseSnapshot> {
-    snapshot::take(session, &request(settings, declared.needs())).await
+    let request = Request { earlier: true, ..request(settings, declared.needs()) };
+    snapshot::take(session, &request).await
 }
 
 /// What a snapshot reads, and how long that may take.
@@ -136,6 +137,7 @@ pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
         options: ReadOptions { history: settings.migrations.history.clone(), ..needs.options },
         migrations: needs.migrations,
         texts: false,
+        earlier: false,
         seeds: needs.seeds,
         seed_rows: needs.seed_rows,
         sequences: false,

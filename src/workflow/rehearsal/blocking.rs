@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
-use super::estimate::EstimatedTime;
-use super::outcome::{BlockingWindow, RehearsedLock};
+use super::outcome::{BlockingWindow, EstimatedTime, RehearsedLock};
 use crate::postgres::lock_mode::LockMode;
 
 /// A statement, as far as others wait for it.

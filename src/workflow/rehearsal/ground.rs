@@ -1,12 +1,14 @@
 //! Where a rehearsal takes place: a throwaway server, and in it a database that has the migrations that the real one has, with
-//! their rows in the history.
+//! their rows in the history: built by them, or restored from a backup.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::Result;
 
 use super::live::Live;
-use super::{applied_versions, marks};
+use super::marks;
+use super::prepare::{Prepared, applied_versions};
 use crate::changes::executor::{self, Adopt};
 use crate::changes::plan::MigrationPlan;
 use crate::cli::WriteArgs;
@@ -14,22 +16,28 @@ use crate::error::{ErrorCode, Exit, Failure, code_of};
 use crate::migrations::Migration;
 use crate::model::diagnosis::MigrationState;
 use crate::model::{TrialDatabase, diff};
-use crate::postgres::connection::{Session, Target};
-use crate::postgres::scratch::{Scratch, ScratchOptions};
+use crate::postgres::connection::Session;
+use crate::postgres::scratch::{Scratch, ScratchDatabase, ScratchOptions};
 use crate::postgres::sql::{identifier, words_of};
 use crate::project::{BackupRequired, Settings};
-use crate::workflow::migrate;
-use crate::workflow::plan_steps;
-use crate::workflow::project_model::{ProjectModel, scratch_options};
+use crate::snapshot::{self, DatabaseSnapshot};
+use crate::text::plural;
+use crate::workflow::project_model::{Needs, ProjectModel, scratch_options};
 use crate::workflow::write_command::WriteCommand;
+use crate::workflow::{comparison, migrate, plan_steps};
 use crate::writer::StopSignal;
 
-/// Starts a server of this major version. Where there is none, what is said is that it is another one.
+/// Starts a server of this major version, with room for so many bytes of rows. Where there is none of that version, what is said
+/// is that it is another one.
 ///
 /// # Errors
-/// Exit 3: there is no server at all.
-pub(super) async fn start(settings: &Settings, major: u32) -> Result<(Scratch, Option<String>)> {
-    let options = scratch_options(settings);
+/// Exit 3: there is no server at all. Exit 4: no disk has the room.
+pub(super) async fn start(
+    settings: &Settings,
+    major: u32,
+    rows: Option<u64>,
+) -> Result<(Scratch, Option<String>)> {
+    let options = ScratchOptions { rows, ..scratch_options(settings) };
     let wanted = ScratchOptions { major: Some(major), ..options.clone() };
     // The directory that was named may have another version than this database's server.
     let elsewhere = ScratchOptions { bin_dir: None, ..wanted.clone() };
@@ -55,9 +63,22 @@ pub(super) async fn start(settings: &Settings, major: u32) -> Result<(Scratch, O
     Ok((any, Some(note)))
 }
 
+/// A database in a throwaway server.
+enum Origin<'s> {
+    /// What the migrations build.
+    Built(Box<TrialDatabase<'s>>),
+    /// A restored backup.
+    Restored(&'s mut Scratch, ScratchDatabase),
+}
+
+/// How a catalog differs from what migrations build: objects, with their kinds and what is wrong.
+type Differences = Vec<(String, &'static str, String)>;
+
 /// The database of a rehearsal.
 pub(super) struct Ground<'s> {
-    trial: TrialDatabase<'s>,
+    origin: Origin<'s>,
+    /// The differences that were there before the rehearsal.
+    known: Differences,
     /// The settings that reach it.
     pub(super) settings: Settings,
     /// A session in it, for what is no part of an upgrade.
@@ -120,25 +141,113 @@ impl<'s> Ground<'s> {
         for role in roles_made_by(plan).filter(|role| live.is_none_or(|live| !live.roles.contains(role))) {
             trial.execute(&format!("DROP ROLE IF EXISTS {}", identifier(&role))).await?;
         }
-        let settings = reaching(settings, &trial.url());
-        let target = Target::parse(&trial.url())?;
-        record(&settings, declared, &replayed).await?;
-        let mut session = target.connect(&settings.application()).await?.unobserved();
-        session.execute(marks::TABLE).await?;
-        Ok(Self { trial, settings, session, is_local, notes })
+        let url = trial.url();
+        Self::of(
+            Origin::Built(Box::new(trial)),
+            reaching(settings, &url),
+            (declared, &replayed),
+            is_local,
+            notes,
+        )
+        .await
     }
 
-    /// How the catalog differs from what these migrations build: the object, its kind, and what is wrong.
+    /// A database that was restored from a backup; `database` is removed with its server.
+    ///
+    /// # Errors
+    /// The throwaway server's.
+    pub(super) async fn restored(
+        settings: &Settings,
+        scratch: &'s mut Scratch,
+        database: ScratchDatabase,
+        prepared: &Prepared,
+    ) -> Result<Self> {
+        let Prepared { declared, plan, live, .. } = prepared;
+        let is_local = scratch.bin_dir().is_some();
+        let notes = roles(scratch, declared, plan, live.as_ref()).await?;
+        let settings = reaching(settings, &scratch.url(&database));
+        Self::of(Origin::Restored(scratch, database), settings, (declared, &[]), is_local, notes).await
+    }
+
+    async fn of(
+        origin: Origin<'s>,
+        settings: Settings,
+        (declared, replayed): (&ProjectModel, &[&Migration]),
+        is_local: bool,
+        notes: Vec<String>,
+    ) -> Result<Self> {
+        record(&settings, declared, replayed).await?;
+        let mut session = settings.target()?.connect(&settings.application()).await?.unobserved();
+        session.execute(marks::TABLE).await?;
+        Ok(Self { origin, known: Vec::new(), settings, session, is_local, notes })
+    }
+
+    /// Whether its rows are those of a real database.
+    pub(super) fn has_real_rows(&self) -> bool {
+        matches!(self.origin, Origin::Restored(..))
+    }
+
+    /// Where it is in the migrations.
+    ///
+    /// # Errors
+    /// The server's. Exit 4: it is another project's.
+    pub(super) async fn state(&self, declared: &ProjectModel) -> Result<MigrationState> {
+        let snapshot = self.snapshot(declared).await?;
+        let target = self.settings.target()?;
+        Ok(comparison::compare(&self.settings, &target, declared, &snapshot)?.state)
+    }
+
+    /// Reads it as a live database is read, without the rows that are to be there.
+    async fn snapshot(&self, declared: &ProjectModel) -> Result<DatabaseSnapshot> {
+        let needs = Needs { seeds: Arc::default(), ..declared.needs() };
+        let mut session = self.settings.target()?.connect(&self.settings.application()).await?;
+        let snapshot = snapshot::take(&mut session, &comparison::request(&self.settings, needs)).await;
+        session.close().await;
+        snapshot
+    }
+
+    /// Notes how it differs from what these migrations build, which they have. Nothing of that is a finding later.
     ///
     /// # Errors
     /// The server's.
-    pub(super) async fn differences(
+    pub(super) async fn know_differences(
         &mut self,
         declared: &ProjectModel,
         applied: &BTreeSet<i64>,
-    ) -> Result<Vec<(String, &'static str, String)>> {
-        let (lock, server) = (&declared.lock, self.trial.server());
-        let found = self.trial.read().await?;
+    ) -> Result<()> {
+        self.known = self.differences(declared, applied).await?;
+        if !self.known.is_empty() {
+            self.notes.push(format!(
+                "the database that was backed up was changed by hand, which stays in the rehearsal and is no finding: {}",
+                plural(self.known.len(), "difference")
+            ));
+        }
+        Ok(())
+    }
+
+    /// How the catalog differs from what these migrations build, and did not before.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(super) async fn new_differences(
+        &mut self,
+        declared: &ProjectModel,
+        applied: &BTreeSet<i64>,
+    ) -> Result<Differences> {
+        let mut found = self.differences(declared, applied).await?;
+        found.retain(|difference| !self.known.contains(difference));
+        Ok(found)
+    }
+
+    async fn differences(&mut self, declared: &ProjectModel, applied: &BTreeSet<i64>) -> Result<Differences> {
+        let lock = &declared.lock;
+        let (found, server) = match &mut self.origin {
+            Origin::Built(trial) => (trial.read().await?, trial.server()),
+            Origin::Restored(..) => {
+                let snapshot = self.snapshot(declared).await?;
+                (snapshot.catalog, snapshot.version)
+            }
+        };
         let wanted = lock.state_after(|version| applied.contains(&version));
         let found = diff::align_majors(&found, server, lock.head.server, &wanted.objects).unwrap_or(found);
         let states = diff::States { live: &found, applied: &wanted, last: &wanted, model: &wanted };
@@ -161,7 +270,10 @@ impl<'s> Ground<'s> {
     /// The server's.
     pub(super) async fn finish(self) -> Result<()> {
         self.session.close().await;
-        self.trial.finish().await
+        match self.origin {
+            Origin::Built(trial) => trial.finish().await,
+            Origin::Restored(scratch, database) => scratch.drop_database(database).await,
+        }
     }
 }
 
@@ -214,6 +326,8 @@ fn reaching(settings: &Settings, url: &str) -> Settings {
     let mut settings = settings.reaching(url, "the throwaway server");
     settings.environment = None;
     settings.environment_asked_for = false;
+    // A restored copy has the mark of its original, and is none of its environments.
+    settings.environments.clear();
     settings.database.set_role = None;
     settings.output.interactive = false;
     settings.output.events = false;

@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::rows::ColumnStats;
+use crate::changes::estimate::EarlierTimes;
 use crate::error::Failure;
 use crate::findings::CauseKind;
 use crate::model::diagnosis::MigrationState;
 use crate::postgres::connection::{ReadOnlyTransaction, ServerVersion, Session, server_failure};
 use crate::project::Settings;
 use crate::snapshot::{self, Size};
-use crate::text::plural;
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::target::TargetReport;
@@ -25,6 +25,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Live {
     /// The database.
     pub(super) target: TargetReport,
+    /// The oid of the database.
+    pub(super) database_oid: u32,
+    /// How many differences it has to what its migrations build.
+    pub(super) by_hand: usize,
     /// Its server's version.
     pub(super) version: ServerVersion,
     /// The names of the server's roles.
@@ -35,6 +39,8 @@ pub(super) struct Live {
     pub(super) sizes: BTreeMap<String, Size>,
     /// How wide the values of its columns are, and how many have none.
     pub(super) stats: ColumnStats,
+    /// How long statements took in it before.
+    pub(super) earlier: EarlierTimes,
     /// What is worth saying of it.
     pub(super) notes: Vec<String>,
 }
@@ -53,13 +59,6 @@ pub(super) async fn read(settings: &Settings) -> Result<(ProjectModel, Live, Mig
     comparison::refuse_other(settings, &document)?;
     let mut notes = Vec::new();
     let by_hand = document.findings.iter().filter(|finding| finding.has_cause(CauseKind::Drift)).count();
-    if by_hand > 0 {
-        notes.push(format!(
-            "the database was changed by hand ({}; trueup check shows it): the rehearsal begins with the schema that its \
-             migrations build, without these changes",
-            plural(by_hand, "difference")
-        ));
-    }
     if !state.ahead.is_empty() {
         let ahead: Vec<String> = state.ahead.iter().map(|row| row.id().to_string()).collect();
         notes.push(format!(
@@ -76,11 +75,18 @@ pub(super) async fn read(settings: &Settings) -> Result<(ProjectModel, Live, Mig
     let roles = roles(&mut session).await.map_err(|error| server_failure(error, "listing the roles"))?;
     let live = Live {
         target: document.target,
+        database_oid: snapshot.identity.database_oid,
+        by_hand,
         version: snapshot.version,
         roles,
         session: Some(session),
         sizes: BTreeMap::new(),
         stats: ColumnStats::new(),
+        earlier: snapshot
+            .internal
+            .as_ref()
+            .map(|internal| EarlierTimes::of(&internal.earlier))
+            .unwrap_or_default(),
         notes,
     };
     Ok((declared, live, state))

@@ -1,9 +1,8 @@
 //! What a rehearsal found, as plain data for reports.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use smol_str::SmolStr;
 
-use super::estimate::EstimatedTime;
 use super::probe::RefusedProbe;
 use super::rows::FilledTable;
 use crate::changes::plan::Step;
@@ -12,6 +11,89 @@ use crate::postgres::lock_mode::LockMode;
 use crate::project::Settings;
 use crate::workflow::reports::plan_report::StopReport;
 use crate::workflow::reports::target::TargetReport;
+
+/// What the times of a rehearsal are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TimesBasis {
+    /// Tables without rows.
+    EmptyTables,
+    /// Rows that were made: from them the time on real rows is estimated.
+    MadeRows,
+    /// The rows of a backup: they are measured.
+    RealRows,
+}
+
+/// The backup whose rows a rehearsal ran on.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct RehearsedBackup {
+    /// Its identifier.
+    pub(crate) id: String,
+    /// When it was taken, RFC 3339 in UTC.
+    pub(crate) taken_at: String,
+    /// How old it was, by the clock of this machine.
+    pub(crate) age_seconds: Option<u64>,
+    /// The name of the database that was backed up.
+    pub(crate) database: String,
+    /// Whether that is the database that the migrations are for.
+    pub(crate) own: bool,
+    /// The newest version that it has.
+    pub(crate) version: Option<String>,
+    /// How thoroughly it was verified before.
+    pub(crate) verified: Option<&'static str>,
+    /// The number of rows in all tables.
+    pub(crate) rows: u64,
+    /// The size of the database that was backed up, in bytes.
+    pub(crate) database_bytes: u64,
+    /// How much disk was asked for, in bytes.
+    pub(crate) disk_bytes: u64,
+    /// The migrations that the database has and the backup had not: they were applied before.
+    pub(crate) applied_before: Vec<String>,
+}
+
+/// The seeds that were applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RehearsedSeeds {
+    /// How many rows were inserted.
+    pub(crate) inserted: usize,
+    /// How many rows were updated.
+    pub(crate) updated: usize,
+    /// How long that took.
+    pub(crate) milliseconds: u64,
+}
+
+/// A data check that ran without an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RehearsedCheck {
+    /// Its name.
+    pub(crate) check: String,
+    /// How long it took.
+    pub(crate) milliseconds: u64,
+    /// How many real rows it found; `None` where there are no real ones.
+    pub(crate) rows: Option<u64>,
+    /// How many it found before the migrations; `None` where it could not be run then, or there are no real ones.
+    pub(crate) rows_before: Option<u64>,
+}
+
+/// A range of time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct EstimatedTime {
+    /// The least, in milliseconds.
+    pub(crate) low_milliseconds: f64,
+    /// The most, in milliseconds.
+    pub(crate) high_milliseconds: f64,
+}
+
+/// How long one kind of session was refused at a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RefusedTime {
+    /// The table, qualified and quoted.
+    pub(crate) table: String,
+    /// What was tried: `SELECT`, `UPDATE`, `SELECT FOR UPDATE` or `VACUUM`.
+    pub(crate) action: &'static str,
+    /// For how long, in milliseconds.
+    pub(crate) milliseconds: u64,
+}
 
 /// A rehearsal.
 #[derive(Debug, Clone, Serialize)]
@@ -24,10 +106,18 @@ pub(crate) struct Rehearsal {
     pub(crate) from: Option<String>,
     /// How many migrations it has.
     pub(crate) applied: usize,
+    /// What the times are of.
+    pub(crate) times: TimesBasis,
     /// How many rows were made in each table; `None` where none were.
     pub(crate) rows: Option<u64>,
     /// The tables that were filled.
     pub(crate) filled: Vec<FilledTable>,
+    /// The backup that was restored; `None` where none was.
+    pub(crate) backup: Option<RehearsedBackup>,
+    /// The rows that the project declares; `None` where it declares none, or they could not be applied.
+    pub(crate) seeds: Option<RehearsedSeeds>,
+    /// The data checks that ran without an error, after the migrations.
+    pub(crate) checks: Vec<RehearsedCheck>,
     /// What other sessions were refused while the migrations ran; `None` where nobody tried.
     pub(crate) refused: Option<Vec<RefusedProbe>>,
     /// The pending migrations, in order.
@@ -38,6 +128,7 @@ pub(crate) struct Rehearsal {
     /// Why the rehearsal ends before the last pending migration.
     pub(crate) stop: Option<StopReport>,
     /// What went wrong.
+    #[serde(serialize_with = "with_messages")]
     pub(crate) findings: Vec<Finding>,
     /// What is worth knowing.
     pub(crate) notes: Vec<String>,
@@ -65,6 +156,8 @@ pub(crate) struct RehearsedMigration {
     pub(crate) again_milliseconds: Option<u64>,
     /// Its statements.
     pub(crate) statements: Vec<RehearsedStatement>,
+    /// What other sessions were refused while it was applied.
+    pub(crate) refused: Vec<RefusedTime>,
     /// The longest time for which others wait; `None` where nobody waits.
     pub(crate) blocks: Option<BlockingWindow>,
     /// The same for its down script.
@@ -76,6 +169,8 @@ pub(crate) struct RehearsedMigration {
 pub(crate) struct RehearsedStatement {
     /// The line that it begins on.
     pub(crate) line: usize,
+    /// The column that it begins in.
+    pub(crate) column: usize,
     /// Its first line, shortened.
     pub(crate) sql: String,
     /// How long it took; `None` where that is not known.
@@ -86,6 +181,13 @@ pub(crate) struct RehearsedStatement {
     pub(crate) work: Vec<String>,
     /// How long it takes on the real rows, as far as that can be told.
     pub(crate) estimate: Option<EstimatedTime>,
+    /// What that was estimated from.
+    pub(crate) basis: Option<String>,
+    /// Whether earlier work in the real database has corrected it.
+    #[serde(skip)]
+    pub(crate) corrected: bool,
+    /// What other sessions were refused while it ran.
+    pub(crate) refused: Vec<RefusedTime>,
 }
 
 /// A lock on a relation.
@@ -121,6 +223,13 @@ impl BlockingWindow {
     }
 }
 
+impl RefusedTime {
+    /// The table, what was tried, and for how many milliseconds it was refused.
+    pub(crate) fn parts(&self) -> (&str, &str, u64) {
+        (&self.table, self.action, self.milliseconds)
+    }
+}
+
 impl RehearsedLock {
     pub(super) fn of(relation: SmolStr, mode: LockMode) -> Self {
         let blocks = match (mode.blocks_readers(), mode.blocks_writers()) {
@@ -139,6 +248,7 @@ impl Rehearsal {
             (migration.milliseconds, migration.down_milliseconds, migration.again_milliseconds) =
                 (None, None, None);
             migration.statements.clear();
+            migration.refused.clear();
             (migration.blocks, migration.down_blocks) = (None, None);
         }
     }
@@ -156,8 +266,21 @@ impl RehearsedMigration {
             down_milliseconds: None,
             again_milliseconds: None,
             statements: Vec::new(),
+            refused: Vec::new(),
             blocks: None,
             down_blocks: None,
         }
     }
+}
+
+/// The findings with what they say: it is in none of their other fields.
+fn with_messages<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Told<'f> {
+        #[serde(flatten)]
+        finding: &'f Finding,
+        message: String,
+    }
+    let told = findings.iter().map(|finding| Told { finding, message: finding.sentence() });
+    serializer.collect_seq(told)
 }

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 
 use super::ground::{CONFIRMED, Ground};
-use super::probe::RefusedProbe;
+use super::probe::Probes;
 use super::{marks, probe};
 use crate::changes::executor::{AppliedStep, StepGuard};
 use crate::changes::plan::{MigrationPlan, Relations, Step, UpgradeGoal};
@@ -20,6 +20,7 @@ use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::migrate::Execution;
 use crate::workflow::plan_steps;
 use crate::workflow::project_model::ProjectModel;
+use crate::workflow::required_checks::Required;
 use crate::workflow::write_command::WriteCommand;
 use crate::writer::{Event, StopSignal, Watch};
 
@@ -45,6 +46,8 @@ pub(super) struct PhaseOutcome {
     pub(super) committed: BTreeMap<String, i64>,
     /// The run in the audit log.
     pub(super) run: String,
+    /// What other sessions were refused meanwhile; `None` where nobody tried.
+    pub(super) probes: Option<Probes>,
 }
 
 /// Notes when each step is done.
@@ -60,7 +63,7 @@ impl Watch for Commits {
     }
 }
 
-/// The data checks that a migration requires say something about real rows only.
+/// The data checks that a migration requires say nothing of made rows.
 struct NoChecks;
 
 impl StepGuard for NoChecks {
@@ -69,31 +72,34 @@ impl StepGuard for NoChecks {
     }
 }
 
-/// Carries it out.
+/// Carries it out, while other sessions use these tables.
 ///
 /// # Errors
 /// What keeps it from being begun.
-pub(super) async fn run(ground: &Ground<'_>, declared: &ProjectModel, way: &Way<'_>) -> Result<PhaseOutcome> {
-    let mut settings = ground.settings.clone();
-    settings.run = ulid::Ulid::generate().to_string();
-    carry_out(&settings, declared, way).await
-}
-
-/// Carries it out while other sessions use these tables, and returns what they were refused.
-///
-/// # Errors
-/// As [`run`].
-pub(super) async fn run_probed(
+pub(super) async fn run(
     ground: &Ground<'_>,
     declared: &ProjectModel,
     way: &Way<'_>,
-    tables: &[String],
-) -> Result<(PhaseOutcome, Vec<RefusedProbe>)> {
+    probed: &[String],
+) -> Result<PhaseOutcome> {
+    let mut settings = ground.settings.clone();
+    settings.run = ulid::Ulid::generate().to_string();
+    let work = carry_out(&settings, declared, way, ground.has_real_rows());
+    if probed.is_empty() {
+        return work.await;
+    }
     let url = ground.settings.url().unwrap_or_default();
-    probe::during(url, "trueup rehearse (probe)", tables, run(ground, declared, way)).await
+    let (mut outcome, probes) = probe::during(url, "trueup rehearse (probe)", probed, work).await?;
+    outcome.probes = Some(probes);
+    Ok(outcome)
 }
 
-async fn carry_out(settings: &Settings, declared: &ProjectModel, way: &Way<'_>) -> Result<PhaseOutcome> {
+async fn carry_out(
+    settings: &Settings,
+    declared: &ProjectModel,
+    way: &Way<'_>,
+    real_rows: bool,
+) -> Result<PhaseOutcome> {
     let stop = StopSignal::channel().1;
     let mut writing = WriteCommand::open(settings, &CONFIRMED, &stop).await?;
     let snapshot = writing.take_snapshot(declared).await?;
@@ -126,9 +132,12 @@ async fn carry_out(settings: &Settings, declared: &ProjectModel, way: &Way<'_>) 
     writing.lock().await?;
     let marking = writing.first_mark();
     let mut commits = Commits::default();
+    let target = writing.target.clone();
+    let required = Required::by(settings, &target, &plan, migrations)?;
+    let guard: &dyn StepGuard = if real_rows { &required } else { &NoChecks };
     let outcome = writing
         .recorded(&marking, None, async |writing| {
-            let execution = Execution { plan: &plan, ledger, applied: state.applied, guard: &NoChecks };
+            let execution = Execution { plan: &plan, ledger, applied: state.applied, guard };
             let outcome =
                 execution.run(settings, declared, &snapshot, &mut writing.writer, &mut commits).await;
             Ok((Exit::Clean, outcome))
@@ -141,6 +150,7 @@ async fn carry_out(settings: &Settings, declared: &ProjectModel, way: &Way<'_>) 
         outside,
         failure,
         committed: commits.0,
+        probes: None,
         run: settings.run.clone(),
     })
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::outcome::Rehearsal;
+use super::outcome::{Rehearsal, TimesBasis};
 use crate::error::{ErrorCode, Failure};
 use crate::model::{FILE_NAME, Input, Lock};
 use crate::output;
@@ -30,8 +30,12 @@ struct RehearsalRecord<'r> {
     pending: Vec<&'r str>,
     /// The version of the throwaway server.
     server: Option<&'r str>,
+    /// What the times are of: empty tables, made rows or real ones.
+    times: TimesBasis,
     /// How many rows were made in each table.
     rows: Option<u64>,
+    /// The backup that it was rehearsed on.
+    backup: Option<BackupRecord<'r>>,
     /// Whether nothing was found.
     passed: bool,
     findings: Vec<String>,
@@ -44,6 +48,15 @@ struct DatabaseRecord<'r> {
     name: &'r str,
     system_identifier: &'r str,
     environment: Option<&'r str>,
+}
+
+#[derive(Serialize)]
+struct BackupRecord<'r> {
+    id: &'r str,
+    taken_at: &'r str,
+    database: &'r str,
+    /// Whether it is of the database above.
+    own: bool,
 }
 
 #[derive(Serialize)]
@@ -74,7 +87,14 @@ pub(super) fn write(path: &Path, rehearsal: &Rehearsal, lock: &Lock) -> Result<(
         from: rehearsal.from.as_deref(),
         pending: rehearsal.migrations.iter().map(|migration| migration.version.as_str()).collect(),
         server: rehearsal.server.as_deref(),
+        times: rehearsal.times,
         rows: rehearsal.rows,
+        backup: rehearsal.backup.as_ref().map(|backup| BackupRecord {
+            id: &backup.id,
+            taken_at: &backup.taken_at,
+            database: &backup.database,
+            own: backup.own,
+        }),
         passed: rehearsal.findings.is_empty(),
         findings: rehearsal.findings.iter().map(|finding| finding.code.clone()).collect(),
         longest_block: longest.map(|(migration, window)| BlockRecord {

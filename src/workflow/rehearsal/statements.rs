@@ -7,16 +7,19 @@ use std::time::Duration;
 use anyhow::Result;
 use smol_str::SmolStr;
 
-use super::applied_versions;
 use super::blocking::{TimedStatement, longest, rounded};
-use super::estimate::{RowCounts, estimate};
 use super::ground::Ground;
 use super::marks::{self, StatementTimes};
-use super::outcome::{BlockingWindow, Rehearsal, RehearsedLock, RehearsedMigration, RehearsedStatement};
+use super::outcome::{
+    BlockingWindow, EstimatedTime, RefusedTime, Rehearsal, RehearsedLock, RehearsedMigration,
+    RehearsedStatement,
+};
 use super::phase::PhaseOutcome;
+use super::prepare::{Prepared, applied_versions};
+use super::rows::FilledTable;
+use crate::changes::estimate::{EarlierTimes, Estimate, WorkKind, kind_of};
 use crate::changes::executor::AppliedStep;
 use crate::changes::plan::Step;
-use crate::model::diagnosis::MigrationState;
 use crate::model::{Effect, Footprint};
 use crate::postgres::connection::Session;
 use crate::postgres::lock_mode::LockMode;
@@ -43,21 +46,25 @@ impl Rehearsal {
     /// The throwaway server's.
     pub(super) async fn add_up(
         &mut self,
-        declared: &ProjectModel,
-        state: &MigrationState,
+        prepared: &Prepared,
         up: &PhaseOutcome,
         ground: &mut Ground<'_>,
         counts: &RowCounts,
     ) -> Result<()> {
+        let Prepared { declared, state, .. } = prepared;
         let (marks, recorded) = times(ground, up).await?;
         let known =
             Known { marks: &marks, recorded: &recorded, phase: up, is_local: ground.is_local, counts };
         let mut there = names_of(declared, &applied_versions(declared, state));
         for (step, migration) in up.plan.steps.iter().zip(&mut self.migrations) {
             (migration.statements, migration.blocks) = known.measured(step, &there);
+            migration.refused = known.refused_by(step);
             rename(&mut there, &declared.lock.migrations[step.index].effects);
         }
         took(&mut self.migrations, &up.done, |migration, time| migration.milliseconds = Some(time));
+        if let Some(probes) = &up.probes {
+            self.refused = Some(probes.refused.clone());
+        }
         Ok(())
     }
 
@@ -119,14 +126,8 @@ impl Known<'_> {
         step: &Step,
         there: &BTreeSet<SmolStr>,
     ) -> (Vec<RehearsedStatement>, Option<BlockingWindow>) {
-        let marks = self.marks.get(&step.version);
-        let durations = match marks {
-            Some(marks) => marks.windows(2).map(|pair| Some(pair[1] - pair[0])).collect(),
-            None => outside(step, self.recorded),
-        };
-        let end = self.phase.committed.get(&step.title).filter(|_| self.is_local);
-        let commit =
-            end.zip(marks.and_then(|marks| marks.last())).map_or(0, |(end, last)| (end - last).max(0));
+        let spans = self.spans(step);
+        let commit = self.commit(step);
         let (mut timed, mut statements) = (Vec::new(), Vec::new());
         for (index, statement) in step.script.statements.iter().enumerate() {
             let at = statement.as_statement().position();
@@ -136,10 +137,14 @@ impl Known<'_> {
             let measured = footprint.map(|footprint| footprint.locks.clone());
             let mut locks: BTreeMap<SmolStr, LockMode> = measured.unwrap_or_else(|| told.collect());
             locks.retain(|relation, _| there.contains(relation));
-            let duration = durations.get(index).copied().flatten();
-            let exact = duration.map_or(0.0, |micros| micros as f64 / 1000.0);
+            let span = spans.get(index).copied().flatten();
+            let exact = span.map_or(0.0, |(from, to)| (to - from) as f64 / 1000.0);
             let of_rows = rows_of(footprint, &locks, statement.outside.is_some());
-            let range = estimate(exact, of_rows, self.counts);
+            let kind = kind_of(&statement.as_statement(), footprint);
+            let (estimate, corrected) = self.counts.estimate(exact, kind, of_rows).unzip();
+            let range = estimate.as_ref().map(EstimatedTime::of);
+            // What was locked is locked until the commit.
+            let until = if index + 1 == spans.len() { commit } else { 0 };
             timed.push(TimedStatement {
                 line: statement.line,
                 milliseconds: exact,
@@ -148,15 +153,97 @@ impl Known<'_> {
             });
             statements.push(RehearsedStatement {
                 line: statement.line,
+                column: statement.column,
                 sql: statement.summary.clone(),
-                milliseconds: duration.map(|_| rounded(exact)),
+                milliseconds: span.map(|_| rounded(exact)),
                 locks: locks.into_iter().map(|(relation, mode)| RehearsedLock::of(relation, mode)).collect(),
                 work: footprint.map(|footprint| work(footprint, there)).unwrap_or_default(),
                 estimate: range,
+                basis: estimate.map(|estimate| estimate.basis),
+                corrected: corrected.unwrap_or_default(),
+                refused: span.map(|(from, to)| self.refused(from, to + until)).unwrap_or_default(),
             });
         }
         let blocks = longest(&timed, step.transactional, commit as f64 / 1000.0);
         (statements, blocks)
+    }
+
+    /// When each statement began and ended.
+    fn spans(&self, step: &Step) -> Vec<Option<(i64, i64)>> {
+        match self.marks.get(&step.version) {
+            Some(marks) => marks.windows(2).map(|pair| Some((pair[0], pair[1]))).collect(),
+            None => outside(step, self.recorded),
+        }
+    }
+
+    /// How many microseconds passed from the end of the last statement of a transaction to its commit.
+    fn commit(&self, step: &Step) -> i64 {
+        let end = self.phase.committed.get(&step.title).filter(|_| self.is_local);
+        let last = self.marks.get(&step.version).and_then(|marks| marks.last());
+        end.zip(last).map_or(0, |(end, last)| (end - last).max(0))
+    }
+
+    /// What other sessions were refused between two moments.
+    fn refused(&self, from: i64, to: i64) -> Vec<RefusedTime> {
+        self.phase.probes.as_ref().map(|probes| probes.between(from, to)).unwrap_or_default()
+    }
+
+    /// What other sessions were refused from the first statement of a migration to its end.
+    fn refused_by(&self, step: &Step) -> Vec<RefusedTime> {
+        let spans: Vec<(i64, i64)> = self.spans(step).into_iter().flatten().collect();
+        let (first, last) = (spans.first().map(|span| span.0), spans.last().map(|span| span.1));
+        first.zip(last).map(|(from, to)| self.refused(from, to + self.commit(step))).unwrap_or_default()
+    }
+}
+
+impl EstimatedTime {
+    fn of(estimate: &Estimate) -> Self {
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+        Self { low_milliseconds: milliseconds(estimate.low), high_milliseconds: milliseconds(estimate.high) }
+    }
+}
+
+/// The numbers of rows of tables, real and made.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RowCounts {
+    /// Of the real database, as far as they are known.
+    real: BTreeMap<String, u64>,
+    /// Of the throwaway one.
+    made: BTreeMap<String, u64>,
+    /// How long work took in the real database before.
+    earlier: EarlierTimes,
+}
+
+impl RowCounts {
+    pub(super) fn of(filled: &[FilledTable], earlier: EarlierTimes) -> Self {
+        let real = filled.iter().filter_map(|table| Some((table.table.clone(), table.real_rows?)));
+        Self {
+            real: real.collect(),
+            made: filled.iter().map(|table| (table.table.clone(), table.rows)).collect(),
+            earlier,
+        }
+    }
+
+    /// The time of a statement on the real rows that does work of this kind to all rows of these relations, and whether earlier
+    /// work corrects it; `None` where their real number is not known of any of them.
+    fn estimate<'r>(
+        &self,
+        milliseconds: f64,
+        kind: Option<WorkKind>,
+        relations: impl IntoIterator<Item = &'r str>,
+    ) -> Option<(Estimate, bool)> {
+        let counts = |relation: &str| {
+            let made = self.made.get(relation).filter(|made| **made > 0)?;
+            Some((*made, *self.real.get(relation)?))
+        };
+        let ratio = |(made, real): &(u64, u64)| *real as f64 / *made as f64;
+        let counted = relations.into_iter().filter_map(counts);
+        let (made, real) = counted.max_by(|one, other| ratio(one).total_cmp(&ratio(other)))?;
+        let scaled = Estimate::scaled(Duration::from_secs_f64(milliseconds / 1000.0), made, real)?;
+        Some(match kind {
+            Some(kind) => self.earlier.correct(kind, real, scaled),
+            None => (scaled, false),
+        })
     }
 }
 
@@ -215,16 +302,16 @@ fn rename(there: &mut BTreeSet<SmolStr>, effects: &[Effect]) {
     }
 }
 
-/// How long each statement of a migration took that is no transaction. One that runs in a transaction of its own took the
-/// time since the end of the one before.
-fn outside(step: &Step, recorded: &RecordedTimes) -> Vec<Option<i64>> {
+/// When each statement of a migration that is no transaction began and ended. One that runs in a transaction of its own is taken
+/// to begin at the end of the one before.
+fn outside(step: &Step, recorded: &RecordedTimes) -> Vec<Option<(i64, i64)>> {
     let mut before: Option<i64> = None;
     let statements = step.script.statements.iter().enumerate();
     let each = statements.map(|(index, statement)| {
         let (started, ended) = *recorded.get(&(step.version, index + 1))?;
         let from = if statement.outside.is_some() { Some(started) } else { before };
         before = Some(ended);
-        from.map(|from| ended - from)
+        from.map(|from| (from, ended))
     });
     each.collect()
 }
@@ -254,5 +341,27 @@ pub(crate) fn in_words(milliseconds: f64) -> String {
     match milliseconds {
         few if few < 1.0 => "under 1 ms".to_owned(),
         some => crate::text::duration(Duration::from_secs_f64(some / 1000.0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_grows_with_the_rows() {
+        let counts = RowCounts {
+            real: [("a".to_owned(), 40_000), ("small".to_owned(), 10), ("b".to_owned(), 7)].into(),
+            made: [("a".to_owned(), 10_000), ("small".to_owned(), 10_000)].into(),
+            earlier: EarlierTimes::default(),
+        };
+        let range = |relations: &[&str]| {
+            let found = EstimatedTime::of(&counts.estimate(100.0, None, relations.iter().copied())?.0);
+            Some((found.low_milliseconds, found.high_milliseconds))
+        };
+        assert_eq!(range(&["a", "small"]), Some((200.0, 1200.0)));
+        assert_eq!(range(&["small"]), Some((0.05, 300.0)));
+        assert_eq!(range(&["b"]), None);
+        assert_eq!(range(&[]), None);
     }
 }

@@ -70,7 +70,7 @@ pub(super) async fn prove(
     let lock = match compiled(settings, change, scratch).await {
         Ok(lock) => lock,
         Err(error) => {
-            let Failure { exit, what, next, code } = error.downcast::<Failure>()?;
+            let Failure { exit, what, next, code, at } = error.downcast::<Failure>()?;
             let failure = not_proved(format!(
                 "what {database} has cannot be created in a scratch server; nothing was written\n{what}"
             ));
@@ -79,7 +79,7 @@ pub(super) async fn prove(
                 .filter(|next| !next.is_empty())
                 .collect::<Vec<_>>()
                 .join("\n");
-            return Err(Failure { exit, code: code.or(failure.code), what: failure.what, next }.into());
+            return Err(Failure { exit, code: code.or(failure.code), what: failure.what, next, at }.into());
         }
     };
     let last = match change.baseline {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::Result;
 use smol_str::SmolStr;
 
-use crate::changes::estimate::{Estimate, SizesInPlan, StatementEstimate, TimeClass, WorkKind, estimates};
+use crate::changes::estimate::{
+    EarlierTimes, Estimate, SizesInPlan, StatementEstimate, TimeClass, WorkKind, estimates,
+};
 use crate::changes::plan::{PlannedStatement, Relations, Step};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::script::WrittenName;
@@ -67,7 +69,9 @@ pub(crate) async fn measure(
     let path = schemas_of_path(&settings.database.search_path);
     let live = Relations::of(&prepared.snapshot.catalog, &path);
     let find = |written: &WrittenName| Some(SmolStr::from(live.find(written)?.to_string()));
-    let mut now = SizesInPlan::new(&sizes);
+    let internal = prepared.snapshot.internal.as_ref();
+    let earlier = internal.map(|internal| EarlierTimes::of(&internal.earlier)).unwrap_or_default();
+    let mut now = SizesInPlan::new(&sizes).after(earlier);
     let mut too_long = Vec::new();
     for (step, report) in prepared.plan.steps.iter().zip(&mut report.steps) {
         if !step.record {

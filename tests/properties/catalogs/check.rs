@@ -111,6 +111,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         options: lock.head.options.clone(),
         migrations: [].into(),
         texts: false,
+        earlier: false,
         seeds: Default::default(),
         seed_rows: Default::default(),
         sequences: false,

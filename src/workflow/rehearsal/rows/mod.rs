@@ -50,8 +50,13 @@ pub(super) async fn fill(
     // Foreign keys hold by the way in which the values are made, and triggers are the application's.
     session.execute("SET session_replication_role = replica").await?;
     let mut chosen: BTreeMap<(String, String), Option<String>> = BTreeMap::new();
+    let is_root = |name: &String| tables.iter().any(|other| other.name == *name);
     for table in in_order(tables) {
-        let failed = fill_one(session, table, rows, stats, &mut chosen).await?;
+        // The rows of a partition are among those of its table.
+        let failed = match table.root.as_ref().is_some_and(is_root) {
+            true => None,
+            false => fill_one(session, table, rows, stats, &mut chosen).await?,
+        };
         let count = format!("SELECT pg_catalog.count(*) FROM {}", table.name);
         let rows = session.scalar::<i64>(count).await?;
         session.execute(format!("ANALYZE {}", table.name)).await?;
@@ -74,8 +79,11 @@ fn in_order(tables: &[TableShape]) -> Vec<&TableShape> {
         let is_open = |name: &String, own: &TableShape| {
             *name != own.name && open.iter().any(|other| other.name == *name)
         };
-        let ready =
-            open.iter().position(|table| !table.foreign_keys.iter().any(|key| is_open(&key.table, table)));
+        let waits = |table: &&TableShape| {
+            let keys = table.foreign_keys.iter().map(|key| &key.table);
+            keys.chain(&table.root).any(|name| is_open(name, table))
+        };
+        let ready = open.iter().position(|table| !waits(table));
         ordered.push(open.remove(ready.unwrap_or(0)));
     }
     ordered
@@ -97,9 +105,10 @@ async fn fill_one(
     let referring = referring(table, chosen);
     let options: Vec<Vec<Option<String>>> = columns
         .iter()
-        .map(|column| match referring.get(&column.name) {
-            Some(expression) => vec![expression.clone()],
-            None => candidates(column, &table.checks, stat(&column.name).map(|(_, width)| width)),
+        .map(|column| match (table.bounds.get(&column.name), referring.get(&column.name)) {
+            (Some(bound), _) => vec![Some(format!("({bound})::{}", column.full_type))],
+            (None, Some(expression)) => vec![expression.clone()],
+            (None, None) => candidates(column, &table.checks, stat(&column.name).map(|(_, width)| width)),
         })
         .collect();
     let mut at = vec![0usize; columns.len()];
@@ -111,7 +120,8 @@ async fn fill_one(
             let expression = options.get(*at).cloned().flatten();
             if let Some(expression) = &expression {
                 let share = stat(&column.name).map_or(0.0, |(share, _)| share);
-                let nulls = if column.required { 0.0 } else { share };
+                let must = column.required || table.bounds.contains_key(&column.name);
+                let nulls = if must { 0.0 } else { share };
                 names.push(identifier(&column.name));
                 expressions.push(with_nulls(expression, nulls));
             }
@@ -134,6 +144,9 @@ async fn fill_one(
         said = server.message;
         let advanced = blamed(table, &said).into_iter().rev().find_map(|name| {
             let index = columns.iter().position(|column| column.name == name)?;
+            if table.bounds.contains_key(&name) {
+                return None;
+            }
             // What must have a value, and has no default, is not left out.
             let last =
                 options[index].len() - usize::from(columns[index].required && !columns[index].has_default);
@@ -189,6 +202,11 @@ async fn move_sequences(session: &mut Session, table: &TableShape, rows: u64) ->
     Ok(())
 }
 
+/// The names of tables, qualified and quoted.
+pub(super) fn names(tables: &[TableShape]) -> Vec<String> {
+    tables.iter().map(|table| table.name().to_owned()).collect()
+}
+
 /// The filled tables in words: `10000 rows made in each of public.orders (really about 4100000), public.users`.
 pub(super) fn in_words(filled: &[FilledTable], asked: u64) -> Vec<String> {
     let mut words = Vec::new();
@@ -196,7 +214,8 @@ pub(super) fn in_words(filled: &[FilledTable], asked: u64) -> Vec<String> {
         Some(real) => format!("{} (really about {real})", table.table),
         None => table.table.clone(),
     };
-    let whole: Vec<String> = filled.iter().filter(|table| table.failed.is_none()).map(name).collect();
+    let whole = filled.iter().filter(|table| table.failed.is_none() && table.rows >= asked);
+    let whole: Vec<String> = whole.map(name).collect();
     if !whole.is_empty() {
         words.push(format!("{} made in each of {}", plural(asked, "row"), whole.join(", ")));
     }

@@ -17,6 +17,10 @@ pub(in crate::workflow::rehearsal) struct TableShape {
     pub(super) columns: Vec<ColumnShape>,
     pub(super) foreign_keys: Vec<ForeignKeyShape>,
     pub(super) checks: Vec<CheckShape>,
+    /// The partitioned table that it is a partition of, at the top.
+    pub(super) root: Option<String>,
+    /// The values of columns that put a row of a partitioned table into a partition.
+    pub(super) bounds: BTreeMap<String, String>,
 }
 
 /// A column.
@@ -76,8 +80,9 @@ pub(in crate::workflow::rehearsal) async fn read(
     session
         .message(sql, |_, row| {
             let path = (row.get("nspname")?, row.get("relname")?);
-            let (columns, foreign_keys, checks) = Default::default();
-            let shape = TableShape { name: row.get("name")?, path, columns, foreign_keys, checks };
+            let (columns, foreign_keys, checks, bounds) = Default::default();
+            let (name, root) = (row.get("name")?, row.get("root")?);
+            let shape = TableShape { name, path, columns, foreign_keys, checks, root, bounds };
             tables.insert(row.get("oid")?, shape);
             Ok(())
         })
@@ -134,7 +139,39 @@ pub(in crate::workflow::rehearsal) async fn read(
             Ok(())
         })
         .await?;
+    session
+        .message(of(include_str!("partitions.sql")), |_, row| {
+            let number: usize = row.get("number")?;
+            let bound = bound_value(row.get("bound")?, number - 1);
+            if let (Some(table), Some(bound)) = (tables.get_mut(&row.get("relation")?), bound) {
+                table.bounds.insert(row.get("attname")?, bound);
+            }
+            Ok(())
+        })
+        .await?;
     Ok(tables.into_values().collect())
+}
+
+/// The value of a column of a key that a partition takes, from its bound: `FOR VALUES FROM ('2026-01-01', 7) TO (MAXVALUE, 9)`,
+/// `FOR VALUES IN ('new', 'old')`.
+fn bound_value(bound: &str, column: usize) -> Option<String> {
+    let (list, column) = match bound.split_once("FROM (") {
+        Some((_, list)) => (list, column),
+        None => (bound.split_once("IN (")?.1, 0),
+    };
+    let (mut values, mut quoted) = (vec![String::new()], false);
+    for letter in list.chars() {
+        match letter {
+            ')' if !quoted => break,
+            ',' if !quoted => values.push(String::new()),
+            _ => {
+                quoted ^= letter == '\'';
+                values.last_mut()?.push(letter);
+            }
+        }
+    }
+    let value = values.get(column)?.trim();
+    (!matches!(value, "MINVALUE" | "MAXVALUE" | "NULL")).then(|| value.to_owned())
 }
 
 impl TableShape {
@@ -168,5 +205,21 @@ impl TableShape {
     /// Its name, qualified and quoted.
     pub(in crate::workflow::rehearsal) fn name(&self) -> &str {
         &self.name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_has_a_value_for_each_column_of_its_key() {
+        let range =
+            "FOR VALUES FROM ('2026-11-30 00:00:00+00', MINVALUE, 'it''s, (odd)') TO ('2026-12-01', 1, 2)";
+        let of = |column| bound_value(range, column);
+        assert_eq!(of(0).as_deref(), Some("'2026-11-30 00:00:00+00'"));
+        assert_eq!((of(1), of(2).as_deref()), (None, Some("'it''s, (odd)'")));
+        assert_eq!(bound_value("FOR VALUES IN ('QUEUED', 'DONE')", 0).as_deref(), Some("'QUEUED'"));
+        assert_eq!(bound_value("FOR VALUES WITH (modulus 4, remainder 0)", 0), None);
     }
 }

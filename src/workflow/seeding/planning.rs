@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use anyhow::Result;
+use serde::Serialize;
 
-use super::args::SeedArgs;
 use super::lookups;
-use super::report::UndeclaredTable;
 use crate::data::seeds::{
     self, ColumnSequence, EditorTable, ExpressionAt, Lookups, PlannedGroup, PlannedSeed, SeedForeignKey,
     SeedQuery, SeedQueryRow, SeedScript, SeedTarget, Seeds, TablePlan, TableToOrder,
@@ -21,50 +20,67 @@ use crate::snapshot::{Asked, DatabaseSnapshot, SequenceBehind, UnreadSequence, U
 use crate::workflow::reports::schema_report::to_see_all_of;
 
 /// The planned changes of a database.
-pub(super) struct SeedPlan {
-    pub(super) snapshot: DatabaseSnapshot,
+pub(crate) struct SeedPlan {
+    pub(crate) snapshot: DatabaseSnapshot,
     /// The tables in the order in which they are seeded.
-    pub(super) tables: Vec<PlannedTable>,
+    pub(crate) tables: Vec<PlannedTable>,
     /// The tables that are seeded together, and whether each of their rows is inserted by itself.
     groups: Vec<(Range<usize>, bool)>,
     /// The expressions that read tables.
-    pub(super) lookups: Lookups,
+    pub(crate) lookups: Lookups,
     /// Whether constraints are deferred to the end of the transaction.
-    pub(super) deferred: bool,
+    pub(crate) deferred: bool,
     /// The tables that were seeded and are declared no more, where they were asked for.
-    pub(super) undeclared: Vec<UndeclaredTable>,
+    pub(crate) undeclared: Vec<UndeclaredTable>,
 }
 
 /// The plan of one table.
-pub(super) struct PlannedTable {
-    pub(super) id: ObjectId,
-    pub(super) query: SeedQuery,
-    pub(super) answers: Vec<SeedQueryRow>,
+pub(crate) struct PlannedTable {
+    pub(crate) id: ObjectId,
+    pub(crate) query: SeedQuery,
+    pub(crate) answers: Vec<SeedQueryRow>,
     /// The constant defaults of its columns.
-    pub(super) defaults: BTreeMap<String, String>,
-    pub(super) plan: TablePlan,
+    pub(crate) defaults: BTreeMap<String, String>,
+    pub(crate) plan: TablePlan,
     /// Its foreign keys.
     keys: Vec<SeedForeignKey>,
     /// The sequences that fill its columns.
     sequences: Vec<ColumnSequence>,
 }
 
+/// A table that was seeded, and of which no file declares rows any more. They are kept.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct UndeclaredTable {
+    /// The table: `public.organizations`.
+    pub(crate) table: String,
+    /// The number of rows that were seeded.
+    pub(crate) seeded: usize,
+    /// Those that are still in the database.
+    pub(crate) rows: Vec<String>,
+    /// Why it is not known which of them are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unknown: Option<String>,
+    /// Whether the table does not exist any more: the next run that writes removes the records of its rows.
+    #[serde(skip)]
+    pub(crate) is_dropped: bool,
+}
+
 /// The tables and how they differ from the declaration. Their order is not known yet.
-pub(super) struct ComparedSeeds {
+pub(crate) struct ComparedSeeds {
     snapshot: DatabaseSnapshot,
     tables: Vec<PlannedTable>,
 }
 
 impl ComparedSeeds {
-    /// Compares the rows of the database with the declaration.
+    /// Compares the rows of the database with the declaration; `overwrite` as for `trueup seed`.
     ///
     /// # Errors
     /// Exit 2: a file does not fit the database. Exit 3: this role does not see all rows.
-    pub(super) fn new(
+    pub(crate) fn new(
         settings: &Settings,
-        args: &SeedArgs,
         mut snapshot: DatabaseSnapshot,
         seeds: &Seeds,
+        overwrite: bool,
     ) -> Result<Self> {
         refuse_unseen(&snapshot)?;
         // The results may be large: they are moved, not copied.
@@ -83,7 +99,7 @@ impl ComparedSeeds {
             }
             let Some(Asked { question: query, answers, .. }) = asked.remove(&number) else { continue };
             let defaults = seeds::defaults(&query.columns, &snapshot.catalog);
-            let plan = seeds::plan(&query, &answers, &defaults, args.overwrite)?;
+            let plan = seeds::plan(&query, &answers, &defaults, overwrite)?;
             let keys = SeedForeignKey::of(&query.columns, &snapshot.catalog);
             let sequences = ColumnSequence::of(&query.columns, &snapshot.catalog);
             tables.push(PlannedTable { id, query, answers, defaults, plan, keys, sequences });
@@ -92,7 +108,7 @@ impl ComparedSeeds {
     }
 
     /// The expressions that may be lookups: those of the rows that are inserted or updated, or of all rows.
-    pub(super) fn expressions(&self, of_all_rows: bool) -> Vec<ExpressionAt> {
+    pub(crate) fn expressions(&self, of_all_rows: bool) -> Vec<ExpressionAt> {
         let of_table = |table: &PlannedTable| -> Vec<ExpressionAt> {
             let on_change = of_all_rows || table.plan.updates() > 0;
             seeds::expressions(&table.query.seed, table.inserted(of_all_rows), on_change).collect()
@@ -104,7 +120,7 @@ impl ComparedSeeds {
     ///
     /// # Errors
     /// Exit 2: an expression is wrong, or foreign keys form a cycle. Exit 3: the server cannot be asked.
-    pub(super) async fn ordered(
+    pub(crate) async fn ordered(
         self,
         settings: &Settings,
         session: &mut Session,
@@ -119,7 +135,7 @@ impl ComparedSeeds {
     ///
     /// # Errors
     /// Exit 2: foreign keys form a cycle.
-    pub(super) fn without_lookups(self) -> Result<SeedPlan> {
+    pub(crate) fn without_lookups(self) -> Result<SeedPlan> {
         self.in_order(Lookups::default(), false)
     }
 
@@ -183,30 +199,30 @@ fn refuse_unseen(snapshot: &DatabaseSnapshot) -> Result<()> {
 }
 
 impl SeedPlan {
-    pub(super) fn count(&self, of: impl Fn(&TablePlan) -> usize) -> usize {
+    pub(crate) fn count(&self, of: impl Fn(&TablePlan) -> usize) -> usize {
         self.tables.iter().map(|table| of(&table.plan)).sum()
     }
 
     /// The tables whose rows are declared, qualified and quoted.
-    pub(super) fn declared_tables(&self) -> BTreeSet<String> {
+    pub(crate) fn declared_tables(&self) -> BTreeSet<String> {
         self.tables.iter().map(|table| table.query.columns.path()).collect()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.tables.iter().all(|table| table.plan.is_empty()) && self.dropped_tables().is_empty()
     }
 
     /// The tables whose rows are recorded as seeded and that do not exist any more.
-    pub(super) fn dropped_tables(&self) -> Vec<&str> {
+    pub(crate) fn dropped_tables(&self) -> Vec<&str> {
         let dropped = self.undeclared.iter().filter(|table| table.is_dropped);
         dropped.map(|table| table.table.as_str()).collect()
     }
 
-    pub(super) fn changes_nothing(&self) -> bool {
+    pub(crate) fn changes_nothing(&self) -> bool {
         self.tables.iter().all(|table| table.plan.changes_nothing())
     }
 
-    pub(super) fn is_part_of(&self, shown: &Self) -> bool {
+    pub(crate) fn is_part_of(&self, shown: &Self) -> bool {
         self.tables.iter().all(|table| {
             let known = shown.tables.iter().find(|known| known.id == table.id);
             known.is_some_and(|known| table.plan.is_part_of(&known.plan))
@@ -214,12 +230,12 @@ impl SeedPlan {
     }
 
     /// The sequences of seeded tables that are behind their columns, where they were asked for.
-    pub(super) fn behind(&self) -> impl Iterator<Item = &SequenceBehind> {
+    pub(crate) fn behind(&self) -> impl Iterator<Item = &SequenceBehind> {
         self.snapshot.behind.iter().filter(|behind| self.fills(&behind.of))
     }
 
     /// The sequences of seeded tables of which that is not known, where they were asked for.
-    pub(super) fn unread_sequences(&self) -> impl Iterator<Item = &UnreadSequence> {
+    pub(crate) fn unread_sequences(&self) -> impl Iterator<Item = &UnreadSequence> {
         self.snapshot.unread_sequences.iter().filter(|unread| self.fills(&unread.of))
     }
 
@@ -227,12 +243,12 @@ impl SeedPlan {
         self.tables.iter().any(|table| table.query.columns.path() == of.path())
     }
 
-    pub(super) fn seeds(&self) -> Vec<PlannedSeed<'_>> {
+    pub(crate) fn seeds(&self) -> Vec<PlannedSeed<'_>> {
         self.tables.iter().map(PlannedTable::planned).collect()
     }
 
     /// The statements that apply the plan.
-    pub(super) fn script(&self) -> SeedScript<'_> {
+    pub(crate) fn script(&self) -> SeedScript<'_> {
         let group = |(tables, row_by_row): &(Range<usize>, bool)| PlannedGroup {
             tables: self.tables[tables.clone()].iter().map(PlannedTable::planned).collect(),
             row_by_row: *row_by_row,
@@ -242,7 +258,7 @@ impl SeedPlan {
     }
 
     /// The statements for a query editor, from the answers for all rows.
-    pub(super) fn script_for_editor(&self) -> String {
+    pub(crate) fn script_for_editor(&self) -> String {
         let catalog = &self.snapshot.catalog;
         let group = |(tables, row_by_row): &(Range<usize>, bool)| {
             let tables = self.tables[tables.clone()].iter();

@@ -60,18 +60,14 @@ pub(super) fn refusal(
         let row = row.or_else(|| seeds::row_refused(table.plan, error.detail.as_deref().unwrap_or_default()));
         Some((table.query, row?))
     };
-    let (place, label) = match marked.or_else(refused) {
-        Some((query, row)) => {
-            let declared = &query.seed.rows[row.row];
-            (format!("{}:{}", declared.file, declared.line), query.label(&row.key))
-        }
-        None => {
-            let files: Vec<&str> = tables.iter().map(|table| table.query.seed.file.as_str()).collect();
-            let names: Vec<String> = tables.iter().map(|table| table.query.columns.path()).collect();
-            (files.join(", "), names.join(", "))
-        }
-    };
-    failure(format!("{place}: {label}: {said}"))
+    if let Some((query, row)) = marked.or_else(refused) {
+        let declared = &query.seed.rows[row.row];
+        let (file, line, label) = (&declared.file, declared.line, query.label(&row.key));
+        return failure(format!("{file}:{line}: {label}: {said}")).at(file.to_string(), line, None);
+    }
+    let files: Vec<&str> = tables.iter().map(|table| table.query.seed.file.as_str()).collect();
+    let names: Vec<String> = tables.iter().map(|table| table.query.columns.path()).collect();
+    failure(format!("{}: {}: {said}", files.join(", "), names.join(", "))).at(files[0], 1, None)
 }
 
 /// The failure about rows that wait for rows that do not exist: exit 2 where the project's own rows have to provide them,
