@@ -21,6 +21,7 @@ mod examples;
 mod faults;
 mod footprints;
 mod formats;
+mod gate;
 mod incidents;
 mod init;
 mod lint;

@@ -11,6 +11,7 @@ mod demo;
 mod downgrade;
 mod environment;
 mod explain;
+mod gate;
 mod init;
 mod lint;
 mod other_tools;
@@ -49,6 +50,7 @@ registry::commands! {
     explain: reads ExplainArgs,
     sizes: reads SizesArgs,
     rehearse: reads RehearseArgs,
+    gate: reads GateArgs,
     verify: reads_or_fixes VerifyArgs,
     undo: writes UndoArgs,
     seed: writes SeedArgs,

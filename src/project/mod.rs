@@ -5,6 +5,7 @@ mod backup;
 mod command_args;
 mod directory;
 mod file;
+mod gate;
 mod lint;
 mod migrations;
 mod output;
@@ -21,6 +22,7 @@ pub use directory::{LOCK_FILE, Project, SETTINGS_FILE, called};
 pub use file::{
     CheckSettings, CompileSettings, DatabaseSettings, Environment, ProjectFile, SeverityOverride,
 };
+pub use gate::{DriftScope, GateLevel, GateSettings, SectionName};
 pub use lint::{LintSettings, RuleSetting};
 pub use migrations::MigrationSettings;
 pub use output::{OutputFile, OutputSettings};

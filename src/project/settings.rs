@@ -8,6 +8,7 @@ use super::backup::BackupSettings;
 use super::command_args::CommandCall;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, ProjectFile};
+use super::gate::GateSettings;
 use super::lint::LintSettings;
 use super::migrations::MigrationSettings;
 use super::output::OutputSettings;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub repair: RepairSettings,
     /// `[rehearse]`
     pub rehearse: RehearseSettings,
+    /// `[gate]`
+    pub gate: GateSettings,
     /// The credentials for an object store.
     pub credentials: Credentials,
     /// Who runs the command, and where.
@@ -128,6 +131,7 @@ impl Settings {
             backup,
             repair,
             rehearse,
+            gate,
             environments,
         } = file;
         let asked = shared.environment.clone().or_else(|| process_env.lossy("TRUEUP_ENV"));
@@ -169,6 +173,7 @@ impl Settings {
             backup,
             repair,
             rehearse,
+            gate,
             credentials: process_env.credentials(),
             caller: process_env.caller(command),
         };

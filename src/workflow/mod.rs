@@ -9,6 +9,8 @@ pub(crate) mod data_checks;
 pub(crate) mod deliver;
 pub(crate) mod environment_mark;
 pub(crate) mod file_set;
+pub(crate) mod gate;
+pub(crate) mod lint;
 pub(crate) mod migrate;
 pub(crate) mod other_tool;
 pub(crate) mod plan_steps;

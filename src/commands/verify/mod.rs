@@ -15,6 +15,7 @@ use crate::project::Settings;
 use crate::snapshot;
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
+use crate::workflow::reports::data_check;
 use crate::workflow::reports::target::TargetReport;
 use crate::workflow::{comparison, data_checks, environment_mark};
 use args::VerifyArgs;
@@ -38,15 +39,15 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let results = checks::run(&mut session, checks, options).await?;
     let took = begun.elapsed();
     session.close().await;
-    let checks: Vec<_> = results.into_iter().map(report::data_check_report).collect();
+    let checks: Vec<_> = results.into_iter().map(data_check::data_check_report).collect();
     let mark = status.mark();
-    let findings = report::findings(&checks);
+    let findings = data_check::findings(&checks);
     let report = VerifyReport {
         run: settings.run.clone(),
         exit: report::exit(&checks),
         role_setting: settings.role_setting(),
         target: TargetReport::new(settings, &target, &status.identity, mark),
-        summary: report::summary(&findings),
+        summary: data_check::summary(&findings),
         findings,
         checks,
         milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
