@@ -278,7 +278,7 @@ async fn plan_backup<C: MigrateCommand>(
     }
     let wanted = BackupOptions { no_backup: change.no_backup(), protected, write };
     let changes = PlannedChanges::of_plan(&prepared.plan, &prepared.snapshot);
-    let policy = BackupPolicy::plan(settings, wanted, &changes, &prepared.snapshot, session).await?;
+    let policy = BackupPolicy::plan(settings, wanted, &changes, &prepared.snapshot, Some(session)).await?;
     if let Some(plan) = &mut prepared.document.plan {
         plan.backup = Some(policy.plan.clone());
     }

@@ -1,6 +1,8 @@
 //! `trueup gate`: each conclusion of each section on a real server, the verdict over them, and what the verdict is bound to.
 
+mod around;
 mod bound;
+mod locks;
 mod schema;
 mod verdict;
 

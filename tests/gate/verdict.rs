@@ -22,7 +22,7 @@ fn nothing_against_it_is_ready() {
     assert_eq!(found["plan"]["steps"][0]["version"], "2");
     let known: Vec<&str> =
         found["sections"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-    assert_eq!(known[..5], ["identity", "history", "drift", "pending", "hazards"]);
+    assert_eq!(known[..5], ["identity", "rights", "history", "drift", "pending"]);
     for one in found["sections"].as_array().unwrap() {
         assert!(one["level"].is_string() && one["what"].is_string() && one["findings"].is_array(), "{one}");
     }

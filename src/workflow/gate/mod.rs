@@ -34,12 +34,16 @@ use verdict::{JudgedSection, Override};
 /// Every section, in the order of reports.
 pub(crate) const SECTIONS: &[GateSection] = &[
     schema::identity::SECTION,
+    schema::rights::SECTION,
     schema::history::SECTION,
     schema::drift::SECTION,
     schema::pending::SECTION,
     operations::hazards::SECTION,
     operations::data::SECTION,
     schema::seeds::SECTION,
+    operations::backup::SECTION,
+    operations::blockers::SECTION,
+    operations::replicas::SECTION,
     operations::rehearsal::SECTION,
 ];
 

@@ -1,6 +1,6 @@
 //! The report of a gate: one table that is read in ten seconds, the details below, and the verdict as the last words.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::When;
 use super::facts::GateFacts;
@@ -8,7 +8,7 @@ use super::section::Conclusion;
 use super::valid_for::ValidFor;
 use super::verdict::{GateVerdict, JudgedSection, Override};
 use crate::error::Exit;
-use crate::findings::{Change, Finding, Severity, Sides, Summary};
+use crate::findings::{Change, Finding, LOCK_FILE, Location, Severity, Sides, Summary};
 use crate::output::view::{Content, Headline, Table, Text, Tone, View};
 use crate::output::{Envelope, Report};
 use crate::project::GateLevel;
@@ -57,6 +57,7 @@ struct SectionReport {
     next: Option<String>,
     #[serde(skip_serializing_if = "is_not")]
     overridden: bool,
+    #[serde(serialize_with = "with_messages")]
     findings: Vec<Finding>,
     #[serde(rename = "details", skip_serializing_if = "Vec::is_empty")]
     lines: Vec<String>,
@@ -67,9 +68,34 @@ fn is_not(overridden: &bool) -> bool {
     !overridden
 }
 
+/// Each finding, with the sentence that says it.
+fn with_messages<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Told<'f> {
+        #[serde(flatten)]
+        finding: &'f Finding,
+        message: String,
+    }
+    serializer.collect_seq(findings.iter().map(|finding| Told { finding, message: finding.sentence() }))
+}
+
+/// A finding as the table shows it: its SQL is long, and `trueup check` shows it.
+fn shown(finding: &Finding) -> Finding {
+    let mut finding = finding.clone();
+    let remedy = &mut finding.remedy;
+    if remedy.run.is_none() && remedy.advice.is_none() && remedy.sql.is_some() {
+        remedy.advice = Some("trueup check shows the SQL".to_owned());
+    }
+    finding
+}
+
 impl SectionReport {
     fn of(section: JudgedSection) -> Self {
-        let JudgedSection { name, level, judgement, overridden } = section;
+        let JudgedSection { name, level, mut judgement, overridden } = section;
+        // What has no place in the project's files is placed in the compiled schema.
+        for finding in &mut judgement.findings {
+            finding.location.get_or_insert_with(|| Location::new(LOCK_FILE, 1));
+        }
         Self {
             name: name.word(),
             level,
@@ -204,10 +230,10 @@ impl Report for GateReport {
                 view = view.text(Text::labelled(section.name, line));
             }
         }
-        let shown: Vec<Finding> =
-            self.sections.iter().flat_map(|section| section.findings.iter().cloned()).collect();
+        let told: Vec<Finding> =
+            self.sections.iter().flat_map(|section| section.findings.iter().map(shown)).collect();
         let next = self.deciding().find_map(|section| section.next.clone());
-        view.findings(&shown).notes(&self.notes).verdict(self.verdict_line(), tone).next(next)
+        view.findings(&told).notes(&self.notes).verdict(self.verdict_line(), tone).next(next)
     }
 
     fn findings(&self) -> Option<&[Finding]> {

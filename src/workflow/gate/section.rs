@@ -78,11 +78,11 @@ impl Judgement {
         Self::new(Conclusion::CannotTell, what).next(&failure.next)
     }
 
-    /// The deploy must not begin, because of this.
-    pub(crate) fn refused(section: SectionName, failure: &Failure) -> Self {
-        let finding =
-            finding(section, failure.error_code().as_str(), section.word(), &failure.what, &failure.next);
-        Self::of_findings(vec![finding], failure.what.lines().next().unwrap_or_default()).next(&failure.next)
+    /// The deploy must not begin, because of this, which is about that object.
+    pub(crate) fn refused(section: SectionName, object: &str, failure: &Failure) -> Self {
+        let code = failure.error_code();
+        let found = finding(section, code.as_str(), object, &failure.what, &failure.next);
+        Self::of_findings(vec![found], failure.what.lines().next().unwrap_or_default()).next(&failure.next)
     }
 
     /// It stops the deploy where one of the findings is an error, and warns where one is a warning.
@@ -141,9 +141,22 @@ impl Judgement {
 pub(crate) fn finding(section: SectionName, code: &str, object: &str, what: &str, advice: &str) -> Finding {
     let code = if code.contains('.') { code.to_owned() } else { format!("gate.{}.{code}", section.word()) };
     let remedy = if advice.is_empty() { Remedy::default() } else { Remedy::advice(advice) };
-    Finding::new(code, Severity::Error, "gate", object, Change::Different)
+    Finding::new(code, Severity::Error, kind(section), object, Change::Different)
         .sides(Sides::new(what, ""))
         .remedy(remedy)
+}
+
+/// What the findings of a section are about.
+fn kind(section: SectionName) -> &'static str {
+    match section {
+        SectionName::Identity => "database",
+        SectionName::Rights => "right",
+        SectionName::Backup => "backup",
+        SectionName::Blockers => "session",
+        SectionName::Replicas => "standby",
+        SectionName::Rehearsal => "rehearsal",
+        _ => "gate",
+    }
 }
 
 /// What a section does while the others wait or work.

@@ -9,7 +9,7 @@ use super::{history, identity, seeds};
 use crate::changes::plan::collisions;
 use crate::findings::{CauseKind, Change, Command, Finding, Severity};
 use crate::model::Lock;
-use crate::postgres::catalog::{Attribute, Kind, ObjectId};
+use crate::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
 use crate::project::{DriftScope, GateLevel, SectionName};
 use crate::text::plural;
 
@@ -30,7 +30,7 @@ fn judge(facts: &GateFacts<'_>) -> Judgement {
     };
     let differences: Vec<Finding> =
         schema.document.findings.iter().filter(|finding| is_of_it(finding)).cloned().collect();
-    let touched = Touched::by(facts, &differences);
+    let touched = Touched::by(facts, &schema.snapshot.catalog, &differences);
     let all = facts.settings.gate.drift == DriftScope::All;
     let found: Vec<Finding> = differences.into_iter().map(|finding| touched.told(finding, all)).collect();
     let blocking: Vec<&Finding> =
@@ -78,6 +78,7 @@ fn in_words(finding: &Finding) -> String {
 /// What a deploy meets.
 struct Touched<'f> {
     lock: &'f Lock,
+    live: &'f Catalog,
     /// The relations that pending migrations lock or change.
     relations: BTreeSet<String>,
     /// The codes and objects of what an upgrade would refuse.
@@ -85,14 +86,14 @@ struct Touched<'f> {
 }
 
 impl<'f> Touched<'f> {
-    fn by(facts: &'f GateFacts<'_>, differences: &[Finding]) -> Self {
+    fn by(facts: &'f GateFacts<'_>, live: &'f Catalog, differences: &[Finding]) -> Self {
         let lock = &facts.declared.lock;
         let upgrade = facts.upgrade.as_ref().ok();
         let relations = upgrade.map(relations).unwrap_or_default();
         let collides =
             upgrade.map(|upgrade| collisions(&upgrade.plan, differences, lock)).unwrap_or_default();
         let collides = collides.into_iter().map(|found| (found.code.clone(), found.object.clone())).collect();
-        Self { lock, relations, collides }
+        Self { lock, live, relations, collides }
     }
 
     /// A difference with the severity that it has for the deploy.
@@ -111,8 +112,19 @@ impl<'f> Touched<'f> {
 
     fn meets(&self, finding: &Finding) -> bool {
         let collides = || self.collides.contains(&(finding.code.clone(), finding.object.clone()));
-        let relation = || relation_of(finding, self.lock);
+        let relation = || self.relation_of(finding);
         collides() || relation().is_some_and(|relation| self.relations.contains(&relation))
+    }
+
+    /// The relation that the object of a finding is, or is part of.
+    fn relation_of(&self, finding: &Finding) -> Option<String> {
+        let id = ObjectId::parse(Kind::from_str(finding.kind).ok()?, &finding.object)?;
+        if id.kind.is_under_relation() {
+            return Some(id.relation_path());
+        }
+        let object = self.lock.model.get(&id).or_else(|| self.live.get(&id));
+        let table = object.and_then(|object| object.get(Attribute::OnTable)).map(str::to_owned);
+        Some(table.unwrap_or_else(|| id.to_string()))
     }
 }
 
@@ -128,16 +140,6 @@ fn relations(upgrade: &PlannedUpgrade) -> BTreeSet<String> {
         }
     }
     relations
-}
-
-/// The relation that the object of a finding is, or is part of.
-fn relation_of(finding: &Finding, lock: &Lock) -> Option<String> {
-    let id = ObjectId::parse(Kind::from_str(finding.kind).ok()?, &finding.object)?;
-    if id.kind.is_under_relation() {
-        return Some(id.relation_path());
-    }
-    let table = lock.model.get(&id).and_then(|object| object.get(Attribute::OnTable)).map(str::to_owned);
-    Some(table.unwrap_or_else(|| id.to_string()))
 }
 
 /// Whether the application needs what is not there: it is declared, an error when it is missing, and nobody brings it. A

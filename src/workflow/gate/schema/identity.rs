@@ -21,7 +21,9 @@ pub(in super::super) const SECTION: GateSection = GateSection {
 fn judge<'a>(facts: &'a GateFacts<'_>, session: &'a mut GateSession) -> Judging<'a> {
     Box::pin(async move {
         if let Some(refused) = &facts.refused {
-            return Ok(Judgement::refused(SectionName::Identity, refused));
+            let asked = facts.settings.asked_target();
+            let name = asked.map(|target| target.database().to_owned()).unwrap_or_default();
+            return Ok(Judgement::refused(SectionName::Identity, &name, refused));
         }
         let database = match &facts.database {
             Ok(database) => database,
@@ -30,13 +32,13 @@ fn judge<'a>(facts: &'a GateFacts<'_>, session: &'a mut GateSession) -> Judging<
         let name = &database.identity.database;
         if database.identity.standby {
             let what = format!("the server of {name} is a standby: nothing can be written there");
-            return Ok(refused(ErrorCode::SERVER_STANDBY, &what, "give the address of the primary"));
+            return Ok(refused(name, ErrorCode::SERVER_STANDBY, &what, "give the address of the primary"));
         }
         if is_read_only(session).await? {
             let what = format!("transactions in {name} are read-only (default_transaction_read_only = on)");
             let next = "it may be set for the server, the database or the role: \
                         ALTER ROLE ... RESET default_transaction_read_only, or connect as another role";
-            return Ok(refused(ErrorCode::SERVER_READ_ONLY, &what, next));
+            return Ok(refused(name, ErrorCode::SERVER_READ_ONLY, &what, next));
         }
         let found = facts.schema.iter().flat_map(|schema| &schema.document.findings);
         let found: Vec<Finding> = found.filter(|finding| is_of_it(finding)).map(as_told).collect();
@@ -67,9 +69,9 @@ fn as_told(finding: &Finding) -> Finding {
     finding
 }
 
-fn refused(code: ErrorCode, what: &str, next: &str) -> Judgement {
+fn refused(name: &str, code: ErrorCode, what: &str, next: &str) -> Judgement {
     let failure = Failure::new(Exit::Refused, what).code(code).next(next);
-    Judgement::refused(SectionName::Identity, &failure)
+    Judgement::refused(SectionName::Identity, name, &failure)
 }
 
 async fn is_read_only(session: &mut GateSession) -> Result<bool, Failure> {

@@ -4,4 +4,5 @@ pub(super) mod drift;
 pub(super) mod history;
 pub(super) mod identity;
 pub(super) mod pending;
+pub(super) mod rights;
 pub(super) mod seeds;

@@ -35,7 +35,7 @@ fn judge(facts: &GateFacts<'_>) -> Judgement {
     let what = match found.len() {
         0 => format!("all rows of {} exist", plural(declared.len() - seeded.absent.len(), "table")),
         count => {
-            format!("{} or different", plural(count, "row missing").replace("row missings", "rows missing"))
+            format!("{} missing or different", plural(count, "row"))
         }
     };
     let absent = seeded.absent.iter().map(|seed| {
