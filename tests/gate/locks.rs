@@ -57,6 +57,11 @@ fn an_old_transaction_is_in_the_way() {
     let site = project("", &["ALTER TABLE users ADD COLUMN a int;"]);
     let database = at_base(&site);
     assert_eq!(judged(&site, &database, "blockers", 0).0, "ready");
+    let role = format!("{}_watcher", database.name());
+    database.exec(&format!(
+        "CREATE ROLE \"{role}\" LOGIN; ALTER TABLE users OWNER TO \"{role}\"; GRANT ALL ON SCHEMA public, trueup TO \"{role}\"; \
+         GRANT ALL ON ALL TABLES IN SCHEMA public, trueup TO \"{role}\""
+    ));
     let mut other = Other::at(database.url(), "report of the night");
     let pid = other.pid();
     other.run("BEGIN; SELECT count(*) FROM users WHERE name = 'secret of anna'");
@@ -85,11 +90,6 @@ fn an_old_transaction_is_in_the_way() {
     ]);
     gate(&site, &database).exit(1).lacks("secret of anna");
     // Somebody who may not see that says so.
-    let role = format!("{}_watcher", database.name());
-    database.exec(&format!(
-        "CREATE ROLE \"{role}\" LOGIN; ALTER TABLE users OWNER TO \"{role}\"; GRANT ALL ON SCHEMA public, trueup TO \"{role}\"; \
-         GRANT ALL ON ALL TABLES IN SCHEMA public, trueup TO \"{role}\""
-    ));
     let found = site.trueup(["gate", "--format", "json"], database.url_as(&role).as_str()).exit(3).document();
     assert_eq!(conclusion(&found, "blockers"), "cannot tell", "{found:#}");
     assert!(section(&found, "blockers")["what"].as_str().unwrap().contains(&pid));
