@@ -29,6 +29,12 @@ impl Made {
         fs::read_to_string(self.file(format)).unwrap()
     }
 
+    /// How many sections the JSON document of a gate has.
+    pub(crate) fn sections(&self) -> usize {
+        let document: Value = serde_json::from_str(&self.text("json")).unwrap();
+        document["sections"].as_array().unwrap().len()
+    }
+
     /// The findings of the JSON document; that of a failure has none.
     pub(crate) fn findings(&self) -> Vec<Value> {
         let document: Value = serde_json::from_str(&self.text("json")).unwrap();
