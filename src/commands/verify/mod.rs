@@ -12,7 +12,7 @@ use anyhow::Result;
 use crate::data::checks;
 use crate::error::Exit;
 use crate::project::Settings;
-use crate::snapshot;
+use crate::snapshot::{self, StatusDetail};
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::data_check;
@@ -31,7 +31,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let application = settings.application();
     let mut session = target.connect(&application).await?;
     let request = comparison::request(settings, Needs::nothing());
-    let status = snapshot::take_status(&mut session, &request, None).await?;
+    let status = snapshot::take_status(&mut session, &request, StatusDetail::Brief).await?;
     environment_mark::expect(settings, status.mark(), &status.identity.database)?;
     let sample = rows_of_check(settings, args);
     let options = data_checks::options(settings, &target, &application, sample, args.jobs);

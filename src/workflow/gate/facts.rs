@@ -13,7 +13,7 @@ use crate::model::diagnosis::MigrationState;
 use crate::model::{FILE_NAME, Input, Lock};
 use crate::postgres::connection::{Session, Target};
 use crate::project::Settings;
-use crate::snapshot::{self, DatabaseSnapshot, Identity, Request};
+use crate::snapshot::{self, DatabaseSnapshot, Identity, Request, StatusDetail};
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::plan_report::PlanReport;
@@ -243,8 +243,9 @@ async fn status(
     failure: Failure,
 ) -> Readings {
     let request = request(settings, declared, session.deadline);
-    let status =
-        session.lend(async move |session| snapshot::take_status(session, &request, None).await).await;
+    let status = session
+        .lend(async move |session| snapshot::take_status(session, &request, StatusDetail::Brief).await)
+        .await;
     let Ok(status) = status else { return Readings::none(&failure) };
     let mark = status.mark();
     let database = KnownDatabase {
