@@ -30,6 +30,7 @@ mod migrations;
 mod object_store;
 mod plan;
 mod postgres;
+mod ready;
 mod rehearse;
 mod repair;
 mod reports;

@@ -15,6 +15,7 @@ mod gate;
 mod init;
 mod lint;
 mod other_tools;
+mod ready;
 mod registry;
 mod rehearse;
 mod resolve;
@@ -43,6 +44,7 @@ registry::commands! {
     init: reads InitArgs,
     check: reads CheckArgs,
     status: reads StatusArgs,
+    ready: reads ReadyArgs,
     upgrade: writes UpgradeArgs,
     downgrade: writes DowngradeArgs,
     compile: reads CompileArgs,

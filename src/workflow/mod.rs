@@ -15,6 +15,7 @@ pub(crate) mod migrate;
 pub(crate) mod other_tool;
 pub(crate) mod plan_steps;
 pub(crate) mod project_model;
+pub(crate) mod readiness;
 pub(crate) mod rehearsal;
 pub(crate) mod reports;
 pub(crate) mod required_checks;
