@@ -3,6 +3,7 @@
 
 pub(crate) mod backup_policy;
 pub(crate) mod backup_store;
+pub(crate) mod child_process;
 pub(crate) mod comparison;
 pub(crate) mod confirmation;
 pub(crate) mod data_checks;
