@@ -4,6 +4,7 @@
 //! (which rustfmt and editors look for) and one line in the registry below: its effect on databases and its arguments.
 
 mod adopt;
+mod attest;
 mod backup;
 mod check;
 mod compile;
@@ -53,6 +54,7 @@ registry::commands! {
     sizes: reads SizesArgs,
     rehearse: reads RehearseArgs,
     gate: reads GateArgs,
+    attest: reads AttestArgs,
     verify: reads_or_fixes VerifyArgs,
     undo: writes UndoArgs,
     seed: writes SeedArgs,

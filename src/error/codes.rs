@@ -102,6 +102,8 @@ error_codes! {
     CHECKS_INVALID = "checks.invalid";
     /// A file of `schema/seeds/` is wrong.
     SEEDS_INVALID = "seeds.invalid";
+    /// `attestations.jsonl` is wrong.
+    ATTESTATIONS_INVALID = "attestations.invalid";
     /// `sizes.json` is wrong.
     SIZES_INVALID = "sizes.invalid";
     /// `trueup.lock` cannot be read.

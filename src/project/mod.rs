@@ -22,7 +22,10 @@ pub use directory::{LOCK_FILE, Project, SETTINGS_FILE, called};
 pub use file::{
     CheckSettings, CompileSettings, DatabaseSettings, Environment, ProjectFile, SeverityOverride,
 };
-pub use gate::{DriftScope, GateLevel, GateSettings, SectionName};
+pub use gate::{
+    AroundSettings, AttestSettings, DriftScope, EvidenceSettings, GateCommand, GateLevel, GateSettings,
+    KnownSecrets, RequiredValue, RequiredVariable, SectionName, VariableState,
+};
 pub use lint::{LintSettings, RuleSetting};
 pub use migrations::MigrationSettings;
 pub use output::{OutputFile, OutputSettings};

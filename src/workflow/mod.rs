@@ -1,6 +1,7 @@
 //! What commands share: the project's model, the target and its environment, the confirmation and the backup before a
 //! change, the way of a migration, signals, and where a report goes.
 
+pub(crate) mod attestation;
 pub(crate) mod backup_policy;
 pub(crate) mod backup_store;
 pub(crate) mod child_process;
@@ -11,6 +12,7 @@ pub(crate) mod deliver;
 pub(crate) mod environment_mark;
 pub(crate) mod file_set;
 pub(crate) mod gate;
+pub(crate) mod git;
 pub(crate) mod lint;
 pub(crate) mod migrate;
 pub(crate) mod other_tool;

@@ -3,6 +3,7 @@
 mod around;
 mod bound;
 mod locks;
+mod outside;
 mod page;
 mod schema;
 mod verdict;

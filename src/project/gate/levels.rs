@@ -49,11 +49,19 @@ pub enum SectionName {
     Replicas,
     /// Whether just these migrations were rehearsed
     Rehearsal,
+    /// Whether the application's variables are set
+    Environment,
+    /// Whether the project's own commands succeed
+    Commands,
+    /// Whether the project's own tests passed
+    Evidence,
+    /// Whether people have said what must be said
+    People,
 }
 
 impl SectionName {
     /// Every section, in the order of reports.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Identity,
         Self::Rights,
         Self::History,
@@ -66,6 +74,10 @@ impl SectionName {
         Self::Blockers,
         Self::Replicas,
         Self::Rehearsal,
+        Self::Environment,
+        Self::Commands,
+        Self::Evidence,
+        Self::People,
     ];
 
     /// The word for it, in `trueup.toml`, on the command line and in documents.
@@ -83,6 +95,10 @@ impl SectionName {
             Self::Blockers => "blockers",
             Self::Replicas => "replicas",
             Self::Rehearsal => "rehearsal",
+            Self::Environment => "environment",
+            Self::Commands => "commands",
+            Self::Evidence => "evidence",
+            Self::People => "people",
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The section `[gate]` of `trueup.toml`: how much time a gate has, which of its sections may stop a deploy, and where their
 //! limits are.
 
+mod around;
 mod levels;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,7 +12,10 @@ use std::time::Duration;
 use crate::error::Failure;
 use crate::postgres::sql::{self, DURATION};
 use crate::toml_table::TomlTable;
+use around::around;
+pub use around::{AroundSettings, AttestSettings, EvidenceSettings, GateCommand, RequiredVariable};
 pub use levels::{GateLevel, SectionName};
+pub use variables::{KnownSecrets, RequiredValue, VariableState};
 
 /// The settings in `[gate]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,8 @@ pub struct GateSettings {
     pub max_transaction_age: Duration,
     /// The record that `trueup rehearse --record` writes; `None` where no rehearsal is asked for.
     pub rehearsal_record: Option<PathBuf>,
+    /// Variables, commands, results of tests, and people.
+    pub around: AroundSettings,
     levels: BTreeMap<SectionName, GateLevel>,
 }
 
@@ -52,6 +59,7 @@ impl Default for GateSettings {
             hazard_bytes: 100 << 20,
             max_transaction_age: Duration::from_secs(60),
             rehearsal_record: None,
+            around: AroundSettings::default(),
             levels: BTreeMap::new(),
         }
     }
@@ -90,6 +98,7 @@ pub(super) fn gate(table: TomlTable<'_, '_>) -> Result<GateSettings, Failure> {
         max_transaction_age: table
             .read("max_transaction_age", DURATION, |value| value.as_str().and_then(sql::duration))?
             .unwrap_or(default.max_transaction_age),
+        around: around(&table)?,
         ..default
     };
     for name in SectionName::ALL {
@@ -97,6 +106,10 @@ pub(super) fn gate(table: TomlTable<'_, '_>) -> Result<GateSettings, Failure> {
         if name == SectionName::Drift && table.raw(name.word()).is_some_and(|value| value.get_ref().is_str())
         {
             settings.drift = table.one_of(name.word(), &SCOPES)?.unwrap_or_default();
+            continue;
+        }
+        // Its level is in each of its entries: `[[gate.evidence]]` is no table.
+        if name == SectionName::Evidence {
             continue;
         }
         let Some(section) = table.section(name.word())? else { continue };

@@ -5,6 +5,7 @@
 //! database once for all of them; who needs more asks in a READ ONLY transaction of its own on the same connection, or
 //! elsewhere beside that. What one section cannot tell hides nothing of another one.
 
+mod around;
 mod facts;
 mod operations;
 mod report;
@@ -45,6 +46,10 @@ pub(crate) const SECTIONS: &[GateSection] = &[
     operations::blockers::SECTION,
     operations::replicas::SECTION,
     operations::rehearsal::SECTION,
+    around::environment::SECTION,
+    around::commands::SECTION,
+    around::evidence::SECTION,
+    around::people::SECTION,
 ];
 
 /// When the gate is asked.

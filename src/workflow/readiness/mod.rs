@@ -85,15 +85,22 @@ pub(crate) async fn read(
     snapshot::take_status(session, &request, StatusDetail::Brief).await
 }
 
-/// Judges what was read.
+/// The migrations that are not applied, in the order of their versions; contract migrations are among them.
 ///
 /// # Errors
-/// Exit 3: the history is hidden from this role, or is no history.
-pub(crate) fn judge(
-    settings: &Settings,
+/// As [`judge`].
+pub(crate) fn unapplied(
     image: &ImageMigrations,
     snapshot: &StatusSnapshot,
-) -> Result<Readiness, Failure> {
+) -> Result<Vec<ReportedMigration>, Failure> {
+    let state = state(image, snapshot)?;
+    let mut missing: Vec<usize> = state.skipped.iter().chain(&state.pending).copied().collect();
+    missing.sort_unstable();
+    Ok(missing.into_iter().map(|index| ReportedMigration::of(image.compiled[index].id())).collect())
+}
+
+/// The history beside the migrations.
+fn state(image: &ImageMigrations, snapshot: &StatusSnapshot) -> Result<MigrationState, Failure> {
     let role = &snapshot.identity.role;
     if !snapshot.invisible.is_empty() {
         let hidden = snapshot.invisible.join(", ");
@@ -106,7 +113,19 @@ pub(crate) fn judge(
         return Err(Failure::cannot_tell(what).code(ErrorCode::HISTORY_MALFORMED).next("trueup check"));
     }
     let rows = snapshot.history.as_deref().unwrap_or_default();
-    let state = MigrationState::from_history(&image.compiled, rows, &image.unchanged(rows));
+    Ok(MigrationState::from_history(&image.compiled, rows, &image.unchanged(rows)))
+}
+
+/// Judges what was read.
+///
+/// # Errors
+/// Exit 3: the history is hidden from this role, or is no history.
+pub(crate) fn judge(
+    settings: &Settings,
+    image: &ImageMigrations,
+    snapshot: &StatusSnapshot,
+) -> Result<Readiness, Failure> {
+    let state = state(image, snapshot)?;
     let steps = snapshot.internal.as_ref().map(|internal| &internal.unfinished[..]).unwrap_or_default();
     let is_unfinished = |migration: &CompiledMigration| {
         migration.revision.is_none() && steps.iter().any(|step| step.version == migration.version)
