@@ -69,6 +69,12 @@ impl KnownSecrets {
         Self(parts.into_iter().map(Secret::new).collect())
     }
 
+    /// These, and another one.
+    #[must_use]
+    pub fn and(&self, value: Option<&str>) -> Self {
+        Self::new(self.0.iter().map(Secret::reveal).chain(value))
+    }
+
     /// The text with `...` in the place of each.
     pub fn redact(&self, text: &str) -> String {
         let text = without_passwords(text).into_owned();

@@ -1,6 +1,7 @@
 //! `commands`: the project's own commands, run without a shell. Their exit code counts; the end of what they print is shown
 //! without secrets.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,8 @@ use tokio::process::Command;
 use super::super::facts::GateFacts;
 use super::super::section::{GateSection, Judge, Judgement, Judging, finding};
 use crate::backup::ProcessGroup;
-use crate::project::{GateCommand, GateLevel, SectionName, Settings};
+use crate::postgres::connection::Target;
+use crate::project::{GateCommand, GateLevel, KnownSecrets, SectionName};
 use crate::text::{duration, one_line, plural};
 use crate::workflow::child_process::{ChildOutput, DRAIN, until_end};
 
@@ -41,7 +43,10 @@ fn judge<'a>(facts: &'a GateFacts<'_>) -> Judging<'a> {
             return Ok(Judgement::off("trueup.toml has no [[gate.command]]"));
         }
         let deadline = facts.deadline.remaining().saturating_sub(MARGIN);
-        Ok(told(join_all(commands.iter().map(|command| run(facts.settings, command, deadline))).await))
+        // The password may have come from a file.
+        let secrets = facts.settings.secrets.and(facts.target.as_ref().ok().and_then(Target::password));
+        let project = &facts.settings.project.dir;
+        Ok(told(join_all(commands.iter().map(|command| run(project, &secrets, command, deadline))).await))
     })
 }
 
@@ -68,10 +73,15 @@ struct RanCommand<'c> {
     printed: Vec<String>,
 }
 
-async fn run<'c>(settings: &Settings, command: &'c GateCommand, deadline: Duration) -> RanCommand<'c> {
+async fn run<'c>(
+    project: &Path,
+    secrets: &KnownSecrets,
+    command: &'c GateCommand,
+    deadline: Duration,
+) -> RanCommand<'c> {
     let begun = Instant::now();
     let mut process = Command::new(&command.command[0]);
-    process.args(&command.command[1..]).current_dir(&settings.project.dir);
+    process.args(&command.command[1..]).current_dir(project);
     process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = match process.spawn() {
         Ok(child) => child,
@@ -108,7 +118,7 @@ async fn run<'c>(settings: &Settings, command: &'c GateCommand, deadline: Durati
         }
         Err(_) => (End::Missed, "not done within the gate's deadline, and ended".to_owned()),
     };
-    RanCommand { command, end, how, printed: last_lines(&settings.secrets.redact(&said.end())) }
+    RanCommand { command, end, how, printed: last_lines(&secrets.redact(&said.end())) }
 }
 
 fn last_lines(output: &str) -> Vec<String> {

@@ -42,7 +42,7 @@ fn judge<'a>(facts: &'a GateFacts<'_>) -> Judging<'a> {
 }
 
 /// What an entry comes to.
-pub(super) enum Outcome {
+enum EvidenceOutcome {
     Passed(String),
     /// The code, and why.
     Wrong(&'static str, String),
@@ -50,13 +50,13 @@ pub(super) enum Outcome {
 }
 
 /// Looks at the files of an entry.
-pub(super) fn look(project: &Path, entry: &EvidenceSettings, commit: &Result<SystemTime, String>) -> Outcome {
+fn look(project: &Path, entry: &EvidenceSettings, commit: &Result<SystemTime, String>) -> EvidenceOutcome {
     let files = match report_files::files(project, &entry.junit) {
         Ok(files) => files,
-        Err(error) => return Outcome::Unknown(format!("{}: {error}", entry.junit)),
+        Err(error) => return EvidenceOutcome::Unknown(format!("{}: {error}", entry.junit)),
     };
     if files.is_empty() {
-        return Outcome::Wrong("missing", format!("there is no file {}", entry.junit));
+        return EvidenceOutcome::Wrong("missing", format!("there is no file {}", entry.junit));
     }
     let mut all = TestResults::default();
     for file in &files {
@@ -64,50 +64,52 @@ pub(super) fn look(project: &Path, entry: &EvidenceSettings, commit: &Result<Sys
             Ok(results) => all.add(results),
             Err(why) => {
                 let shown = file.strip_prefix(project).unwrap_or(file).display();
-                return Outcome::Unknown(format!("{shown}: {why}"));
+                return EvidenceOutcome::Unknown(format!("{shown}: {why}"));
             }
         }
     }
     if all.failed > 0 {
         let named = if all.named.is_empty() { String::new() } else { format!(": {}", all.named.join(", ")) };
-        return Outcome::Wrong(
+        return EvidenceOutcome::Wrong(
             "failed",
             format!("{} of {} failed{named}", all.failed, plural(all.ran.max(all.failed), "test")),
         );
     }
     if all.ran == 0 {
-        return Outcome::Wrong("empty", format!("no test ran in {}", plural(files.len(), "file")));
+        return EvidenceOutcome::Wrong("empty", format!("no test ran in {}", plural(files.len(), "file")));
     }
     let (commit, oldest) = match (commit, all.oldest) {
         (Err(why), _) => {
-            return Outcome::Unknown(format!("whether it is older than the commit is not known: {why}"));
+            return EvidenceOutcome::Unknown(format!(
+                "whether it is older than the commit is not known: {why}"
+            ));
         }
-        (_, None) => return Outcome::Unknown("when the tests ran is not known".to_owned()),
+        (_, None) => return EvidenceOutcome::Unknown("when the tests ran is not known".to_owned()),
         (Ok(commit), Some(oldest)) => (*commit, oldest),
     };
     let shown = |time| humantime::format_rfc3339_seconds(time).to_string();
     // The time of a commit has whole seconds.
     if oldest < commit {
-        return Outcome::Wrong(
+        return EvidenceOutcome::Wrong(
             "stale",
             format!("the tests ran at {}, before the commit of {}", shown(oldest), shown(commit)),
         );
     }
-    Outcome::Passed(format!("{} passed at {}", plural(all.ran, "test"), shown(oldest)))
+    EvidenceOutcome::Passed(format!("{} passed at {}", plural(all.ran, "test"), shown(oldest)))
 }
 
-fn told(looked: Vec<(&EvidenceSettings, Outcome)>) -> Judgement {
+fn told(looked: Vec<(&EvidenceSettings, EvidenceOutcome)>) -> Judgement {
     let (mut findings, mut words, mut unknown, mut lines): (Vec<Finding>, Vec<_>, Vec<_>, Vec<_>) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let count = looked.len();
     for (entry, outcome) in looked {
         let (code, why) = match outcome {
-            Outcome::Passed(how) => {
+            EvidenceOutcome::Passed(how) => {
                 lines.push(format!("{}: {how}", entry.name));
                 continue;
             }
-            Outcome::Wrong(code, why) => (Some(code), why),
-            Outcome::Unknown(why) => (None, why),
+            EvidenceOutcome::Wrong(code, why) => (Some(code), why),
+            EvidenceOutcome::Unknown(why) => (None, why),
         };
         let what = format!("{}: {why}", entry.name);
         lines.push(what.clone());
