@@ -187,6 +187,18 @@ impl<'a, 'i> TomlTable<'a, 'i> {
         }
     }
 
+    /// The tables of `[[key]]` in their order; none when it is missing.
+    pub fn tables(&self, key: &'static str) -> Result<Vec<TomlTable<'a, 'i>>, Failure> {
+        let Some(value) = self.value(key) else { return Ok(Vec::new()) };
+        let expected = format!("tables, each below [[{}]]", self.key_path(key));
+        let Some(list) = value.get_ref().as_array() else { return Err(self.wrong(key, value, &expected)) };
+        let item = |item: &'a Spanned<DeValue<'i>>| match item.get_ref().as_table() {
+            Some(table) => Ok(TomlTable::new(self.source, self.key_path(key), table)),
+            None => Err(self.wrong(key, item, &expected)),
+        };
+        list.iter().map(item).collect()
+    }
+
     /// All entries as tables. Their keys are names that the project has chosen.
     pub fn named(&self) -> impl Iterator<Item = Result<(&'a str, TomlTable<'a, 'i>), Failure>> {
         self.table.iter().map(|(key, value)| match value.get_ref().as_table() {

@@ -1,7 +1,7 @@
 //! trueup's commands beside the programs that come with PostgreSQL, whole processes in one run, and the binary itself.
 //! Prints one table of medians and ratios; fails when a ratio is above its limit.
 //!
-//! `TRUEUP_BENCH=check,compile,upgrade,status,backup,repair,estimate,lint` names what is measured. `TRUEUP_BENCH_SIZES=1000` leaves out `check`'s larger
+//! `TRUEUP_BENCH=check,compile,upgrade,status,ready,backup,repair,estimate,lint` names what is measured. `TRUEUP_BENCH_SIZES=1000` leaves out `check`'s larger
 //! schema, `TRUEUP_BENCH_SIZES=` leaves only what is small.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints")]
 
@@ -16,6 +16,7 @@ mod lint;
 mod measure;
 mod migrations;
 mod project;
+mod ready;
 mod repair;
 mod schema;
 mod server;
@@ -36,12 +37,13 @@ use table::Figure;
 type Room = fn(&Server) -> Result<Vec<Figure>>;
 
 /// What can be measured on a server.
-const ROOMS: [(&str, Locks, Room); 8] = [
+const ROOMS: [(&str, Locks, Room); 9] = [
     // `pg_dump` locks 10,000 tables in one transaction.
     ("check", Locks::Many, check::figures),
     ("compile", Locks::Default, compile::figures),
     ("upgrade", Locks::Default, upgrade::figures),
     ("status", Locks::Default, status::figures),
+    ("ready", Locks::Default, ready::figures),
     ("backup", Locks::Default, backup::figures),
     ("repair", Locks::Default, repair::figures),
     ("estimate", Locks::Default, estimate::figures),

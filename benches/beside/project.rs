@@ -114,6 +114,11 @@ impl Project {
         self.on_database("status")
     }
 
+    /// `trueup ready` of the database.
+    pub(crate) fn ready(&self) -> Command {
+        self.on_database("ready")
+    }
+
     /// `trueup backup` of the database.
     pub(crate) fn backup(&self, level: &str) -> Command {
         let mut command = self.on_database("backup");

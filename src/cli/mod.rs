@@ -16,7 +16,7 @@ use clap::Args;
 pub use crate::output::Format;
 pub use help::{CommandHelp, Documented, complete};
 pub use redact::{Redactor, misplaced_password};
-pub use values::{Color, FailOn, Secret, age, duration};
+pub use values::{Color, FailOn, Secret, age, duration, waiting_time};
 
 /// Flags that every command shares.
 #[derive(Debug, Clone, Default, Args)]

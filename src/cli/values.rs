@@ -48,6 +48,21 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     crate::postgres::sql::duration(text).ok_or_else(|| format!("expected {}", crate::postgres::sql::DURATION))
 }
 
+/// Reads how long to wait: a duration as PostgreSQL writes it, or with `m` for minutes, as the tools around containers do.
+///
+/// # Errors
+/// What was expected instead, for clap.
+pub fn waiting_time(text: &str) -> Result<Duration, String> {
+    let minutes = text.strip_suffix('m').map(|minutes| format!("{minutes}min"));
+    let found = crate::postgres::sql::duration(minutes.as_deref().unwrap_or(text));
+    found
+        .filter(|found| *found >= SHORTEST_WAIT)
+        .ok_or_else(|| "expected a time such as 500ms, 2s, 5m or 1h".to_owned())
+}
+
+/// A shorter pause would keep the server busy with nothing but being asked.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+
 /// Reads an age: a duration, or days.
 ///
 /// # Errors
@@ -133,6 +148,16 @@ mod tests {
     #[test]
     fn a_secret_prints_as_nothing() {
         assert_eq!(format!("{:?}", Secret::new("canary")), "Secret(..)");
+    }
+
+    #[test]
+    fn minutes_have_both_names() {
+        for text in ["5m", "5min", "300s"] {
+            assert_eq!(waiting_time(text), Ok(Duration::from_secs(300)), "{text}");
+        }
+        for text in ["5", "m", "0s", "99ms", "5mm", "-1s", ""] {
+            assert!(waiting_time(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! (which rustfmt and editors look for) and one line in the registry below: its effect on databases and its arguments.
 
 mod adopt;
+mod attest;
 mod backup;
 mod check;
 mod compile;
@@ -11,9 +12,11 @@ mod demo;
 mod downgrade;
 mod environment;
 mod explain;
+mod gate;
 mod init;
 mod lint;
 mod other_tools;
+mod ready;
 mod registry;
 mod rehearse;
 mod resolve;
@@ -42,6 +45,7 @@ registry::commands! {
     init: reads InitArgs,
     check: reads CheckArgs,
     status: reads StatusArgs,
+    ready: reads ReadyArgs,
     upgrade: writes UpgradeArgs,
     downgrade: writes DowngradeArgs,
     compile: reads CompileArgs,
@@ -49,6 +53,8 @@ registry::commands! {
     explain: reads ExplainArgs,
     sizes: reads SizesArgs,
     rehearse: reads RehearseArgs,
+    gate: reads GateArgs,
+    attest: reads AttestArgs,
     verify: reads_or_fixes VerifyArgs,
     undo: writes UndoArgs,
     seed: writes SeedArgs,

@@ -85,7 +85,7 @@ const OTHERS: &[(&[&str], &str, &str)] = &[
         "read first: trueup help init",
     ),
     (
-        &["gate", "doctor"],
+        &["doctor"],
         "This version has no such command",
         "trueup check compares the schema; trueup lint says what migrations lock, lose and break",
     ),

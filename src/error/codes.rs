@@ -102,6 +102,8 @@ error_codes! {
     CHECKS_INVALID = "checks.invalid";
     /// A file of `schema/seeds/` is wrong.
     SEEDS_INVALID = "seeds.invalid";
+    /// `attestations.jsonl` is wrong.
+    ATTESTATIONS_INVALID = "attestations.invalid";
     /// `sizes.json` is wrong.
     SIZES_INVALID = "sizes.invalid";
     /// `trueup.lock` cannot be read.
@@ -165,6 +167,14 @@ error_codes! {
     DATABASE_WRONG_PROJECT = "database.wrong_project";
     /// The URL is not the one that the environment expects.
     DATABASE_WRONG_ADDRESS = "database.wrong_address";
+    /// The gate did not get an answer in time.
+    GATE_DEADLINE = "gate.deadline";
+    /// What is overridden was decided for another trueup.lock.
+    GATE_OTHER_LOCK = "gate.other_lock";
+    /// The file of `--gate` cannot be read, or is no document of the gate.
+    GATE_FILE_INVALID = "gate.file_invalid";
+    /// The gate did not say READY to this change.
+    GATE_REFUSED = "gate.refused";
     /// A migration failed in the history of another tool.
     HISTORY_FAILED = "history.failed";
     /// The command of another tool could not be run, or failed.

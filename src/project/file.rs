@@ -9,6 +9,7 @@ use clap::ValueEnum as _;
 use toml::de::DeTable;
 
 use super::backup::{BackupSettings, backup};
+use super::gate::{GateSettings, gate};
 use super::lint::{LintSettings, lint};
 use super::migrations::{MigrationSettings, migrations};
 use super::pattern::Patterns;
@@ -46,6 +47,8 @@ pub struct ProjectFile {
     pub repair: RepairSettings,
     /// `[rehearse]`
     pub rehearse: RehearseSettings,
+    /// `[gate]`
+    pub gate: GateSettings,
     /// `[environments.NAME]`
     pub environments: BTreeMap<String, Environment>,
 }
@@ -204,6 +207,9 @@ impl ProjectFile {
         if let Some(section) = top.section("rehearse")? {
             file.rehearse = rehearse(&section)?;
             section.finish()?;
+        }
+        if let Some(section) = top.section("gate")? {
+            file.gate = gate(section)?;
         }
         if let Some(section) = top.section("environments")? {
             for entry in section.named() {
@@ -381,7 +387,7 @@ mod tests {
                 "trueup.toml:2: unknown key \"schema\" in [database] | did you mean \"schemas\"?",
             ),
             ("[databse]", "trueup.toml:1: unknown key \"databse\" | did you mean \"database\"?"),
-            ("[gate]\nx = 1", "trueup.toml:1: unknown key \"gate\""),
+            ("[fleet]\nx = 1", "trueup.toml:1: unknown key \"fleet\""),
             (
                 "[environments.prod]\nprotect = true",
                 "trueup.toml:2: unknown key \"protect\" in [environments.prod] | did you mean \"protected\"?",

@@ -5,6 +5,7 @@ mod backup;
 mod command_args;
 mod directory;
 mod file;
+mod gate;
 mod lint;
 mod migrations;
 mod output;
@@ -20,6 +21,10 @@ pub use command_args::{CommandArgs, CommandCall};
 pub use directory::{LOCK_FILE, Project, SETTINGS_FILE, called};
 pub use file::{
     CheckSettings, CompileSettings, DatabaseSettings, Environment, ProjectFile, SeverityOverride,
+};
+pub use gate::{
+    AroundSettings, AttestSettings, DriftScope, EvidenceSettings, GateCommand, GateLevel, GateSettings,
+    KnownSecrets, RequiredValue, RequiredVariable, SectionName, VariableState,
 };
 pub use lint::{LintSettings, RuleSetting};
 pub use migrations::MigrationSettings;

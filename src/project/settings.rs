@@ -8,6 +8,7 @@ use super::backup::BackupSettings;
 use super::command_args::CommandCall;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, ProjectFile};
+use super::gate::{GateSettings, KnownSecrets, RequiredValue};
 use super::lint::LintSettings;
 use super::migrations::MigrationSettings;
 use super::output::OutputSettings;
@@ -52,6 +53,12 @@ pub struct Settings {
     pub repair: RepairSettings,
     /// `[rehearse]`
     pub rehearse: RehearseSettings,
+    /// `[gate]`
+    pub gate: GateSettings,
+    /// The variables that `[gate]` requires, as the environment has them.
+    pub required_values: Vec<RequiredValue>,
+    /// What no output of other programs may show.
+    pub secrets: KnownSecrets,
     /// The credentials for an object store.
     pub credentials: Credentials,
     /// Who runs the command, and where.
@@ -128,6 +135,7 @@ impl Settings {
             backup,
             repair,
             rehearse,
+            gate,
             environments,
         } = file;
         let asked = shared.environment.clone().or_else(|| process_env.lossy("TRUEUP_ENV"));
@@ -149,12 +157,17 @@ impl Settings {
             project.check_folders()?;
         }
         let output = OutputSettings::resolve(shared, process_env, &project, &backup.store)?;
+        let url = ConnectionUrl::find(shared, &database.url_env, process_env);
+        let passwords = passwords(process_env);
+        let required_values = required_values(&gate, process_env);
         let mut settings = Self {
+            secrets: secrets(&required_values, &url, &passwords),
+            required_values,
             project,
             scratch: scratch(args.scratch(), compile.server_version, process_env)?,
             assume_extensions: compile.assume_extensions,
-            url: ConnectionUrl::find(shared, &database.url_env, process_env),
-            passwords: passwords(process_env),
+            url,
+            passwords,
             output,
             run,
             command,
@@ -169,6 +182,7 @@ impl Settings {
             backup,
             repair,
             rehearse,
+            gate,
             credentials: process_env.credentials(),
             caller: process_env.caller(command),
         };
@@ -351,6 +365,19 @@ fn unknown_environment(name: &str, known: Vec<&str>) -> Failure {
         }
         None => failure.next(format!("known: {}", known.join(", "))),
     }
+}
+
+fn required_values(gate: &GateSettings, process_env: &ProcessEnv) -> Vec<RequiredValue> {
+    let required = gate.around.required_env.iter();
+    required.map(|one| RequiredValue::new(one.clone(), process_env.variable(&one.name))).collect()
+}
+
+/// The values that are known to be secret: of required variables, and passwords.
+fn secrets(required: &[RequiredValue], url: &ConnectionUrl, passwords: &PasswordSources) -> KnownSecrets {
+    let values = required.iter().filter_map(RequiredValue::secret).map(Secret::reveal);
+    let of_url = url.value.as_ref().and_then(|url| Target::parse(url.reveal()).ok());
+    let of_url = of_url.as_ref().and_then(Target::password);
+    KnownSecrets::new(values.chain(of_url).chain(passwords.password.as_deref()))
 }
 
 fn passwords(process_env: &ProcessEnv) -> PasswordSources {

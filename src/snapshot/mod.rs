@@ -54,7 +54,7 @@ pub use seeded::{Asked, Seeded, UnseenReason, UnseenTable, ask_inside, has_writt
 use sequences::SequenceReading;
 pub use sequences::{SequenceBehind, UnreadReason, UnreadSequence};
 pub use sizes::{AllSizes, Size, all_sizes, database_bytes, sizes};
-pub use status::{StatusSnapshot, take_status};
+pub use status::{StatusDetail, StatusSnapshot, take_status};
 
 /// How often a catalog is read that changes while it is read.
 const ATTEMPTS: u32 = 3;

@@ -13,6 +13,18 @@ use crate::migrations::history::{self, Applied, OtherHistory, TableCandidate};
 use crate::postgres::connection::{self, Batch, Session, Single};
 use crate::writer::Mark;
 
+/// How much of what trueup keeps in a database is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusDetail {
+    /// The environment mark, the runs that have not ended, and the interrupted migrations: what decides whether the schema is
+    /// as the history says.
+    Brief,
+    /// Also the last backup, the last run, its repairs, and who holds trueup's lock.
+    Summary,
+    /// Also so many of the newest runs.
+    Runs(u32),
+}
+
 /// The migration status of a database at one moment.
 #[derive(Debug)]
 pub struct StatusSnapshot {
@@ -32,12 +44,23 @@ pub struct StatusSnapshot {
     pub runs: Option<Vec<LoggedRun>>,
     /// The newest run of the audit log, where it can be read.
     pub last_run: Option<LoggedRun>,
-    /// Who holds trueup's lock now. On a standby nobody can hold it.
+    /// Who holds trueup's lock now, where that was asked for. On a standby nobody can hold it.
     pub holder: Option<LockHolder>,
     /// Relations that this role may not read, though the answer needs them.
     pub invisible: Vec<String>,
     /// Remarks for people.
     pub notes: Vec<String>,
+}
+
+impl StatusDetail {
+    /// How many of the newest runs are read, where any are.
+    fn runs(self) -> Option<u32> {
+        match self {
+            Self::Brief => None,
+            Self::Summary => Some(1),
+            Self::Runs(limit) => Some(limit),
+        }
+    }
 }
 
 impl StatusSnapshot {
@@ -47,23 +70,23 @@ impl StatusSnapshot {
     }
 }
 
-/// Reads the migration status of a database, in two round trips. `log` is how many of the newest runs are read, if any.
-/// Of `request.options` only the history counts; the seeds are ignored.
+/// Reads the migration status of a database, in two round trips. Of `request.options` only the history counts; the seeds are
+/// ignored.
 ///
 /// # Errors
 /// Exit 3 when something cannot be read, 75 when the server is too busy.
 pub async fn take_status(
     session: &mut Session,
     request: &Request,
-    log: Option<u32>,
+    detail: StatusDetail,
 ) -> Result<StatusSnapshot> {
     refuse_unknown_major(session.server_version()?)?;
     session.give_up_after(request.statement_timeout.saturating_add(SILENCE));
-    let status = read(session, request, log).await;
+    let status = read(session, request, detail).await;
     status.map_err(|error| connection::server_failure(error, "reading the status of the database"))
 }
 
-async fn read(session: &mut Session, request: &Request, log: Option<u32>) -> Result<StatusSnapshot> {
+async fn read(session: &mut Session, request: &Request, detail: StatusDetail) -> Result<StatusSnapshot> {
     let mut identity = Single::default();
     let mut candidates: Vec<TableCandidate> = Vec::new();
     let mut batch = transaction(request).batch();
@@ -80,13 +103,11 @@ async fn read(session: &mut Session, request: &Request, log: Option<u32>) -> Res
     let tables = InternalTables::of(&candidates);
     let always = tables.queries();
     let any_internal = !always.is_empty();
-    let queries: Vec<InternalQuery> = always
-        .into_iter()
-        .chain(tables.backup())
-        .chain(tables.log(log.unwrap_or(1)))
-        .chain(tables.repairs())
-        .chain([InternalQuery::Holder])
-        .collect();
+    let mut queries = always;
+    if let Some(runs) = detail.runs() {
+        queries.extend(tables.backup().into_iter().chain(tables.log(runs)).chain(tables.repairs()));
+        queries.push(InternalQuery::Holder);
+    }
     let mut answers = Answers::default();
     let mut batch = Batch::default();
     batch.each_of(histories.queries(), |number, row| histories.row(number, row));
@@ -105,7 +126,7 @@ async fn read(session: &mut Session, request: &Request, log: Option<u32>) -> Res
         others: histories.others(),
         internal: any_internal.then_some(answers.internal),
         last_run: answers.log.first().cloned(),
-        runs: (log.is_some() && !tables.hides_runs()).then_some(answers.log),
+        runs: (matches!(detail, StatusDetail::Runs(_)) && !tables.hides_runs()).then_some(answers.log),
         holder: answers.holder,
         invisible: histories.invisible(),
         notes: tables.notes(),

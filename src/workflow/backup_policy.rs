@@ -84,7 +84,7 @@ enum Decision {
 }
 
 impl BackupPolicy {
-    /// Decides whether a backup is needed, and which one.
+    /// Decides whether a backup is needed, and which one. Over `session` the size of the database is asked for.
     ///
     /// # Errors
     /// Exit 4: a backup is needed and could not be taken, or `--no-backup` is not allowed here.
@@ -93,7 +93,7 @@ impl BackupPolicy {
         options: BackupOptions,
         changes: &PlannedChanges,
         snapshot: &DatabaseSnapshot,
-        session: &mut Session,
+        session: Option<&mut Session>,
     ) -> Result<Self> {
         let store = backup_store::store(settings)?;
         let external = backup_store::external(settings);
@@ -121,7 +121,10 @@ impl BackupPolicy {
                         store.check_writable().await?;
                     }
                     let last = newest().find(|manifest| manifest.scope == scope);
-                    let bytes = snapshot::database_bytes(session).await?;
+                    let bytes = match session {
+                        Some(session) => snapshot::database_bytes(session).await?,
+                        None => None,
+                    };
                     let command = settings.backup.kind == BackupKind::Command;
                     let level = if command { None } else { Some(backup_store::level(settings)) };
                     let plan = BackupPlan::take(level, &scope, &store.location(), last, bytes, note);

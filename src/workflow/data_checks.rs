@@ -112,7 +112,7 @@ pub(crate) async fn plan_backup(
         BackupOptions { no_backup: changed.no_backup, protected, write: changed.write },
         &changes,
         snapshot,
-        session,
+        Some(session),
     )
     .await
 }

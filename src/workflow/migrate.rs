@@ -1,6 +1,7 @@
 //! What upgrade and downgrade have in common: check, plan, confirm, lock, plan again, carry out, check again.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -17,9 +18,11 @@ use crate::snapshot::{self, DatabaseSnapshot};
 use crate::text::plural;
 use crate::workflow::backup_policy::{self, BackupOptions, BackupPolicy, PlannedChanges};
 use crate::workflow::deliver::{self, deliver};
+use crate::workflow::gate::GateDocument;
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::required_checks::Required;
+use crate::workflow::sizes::TooLong;
 use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{comparison, environment_mark, plan_steps, sizes};
 use crate::writer::{StepLimits, StopSignal, Watch, WriteSession, interrupted};
@@ -67,6 +70,11 @@ pub(crate) trait MigrateCommand {
     /// `--no-backup`
     fn no_backup(&self) -> bool;
 
+    /// The document of the gate that has to say READY to the change.
+    fn gate(&self) -> Option<&Path> {
+        None
+    }
+
     /// Whether its limits of time hold where its statements are run. Those of a script for elsewhere do not.
     fn keeps_limits(&self) -> bool {
         true
@@ -85,10 +93,11 @@ pub(crate) async fn run<C: MigrateCommand>(
     change: &C,
     mut stop: StopSignal,
 ) -> Result<Exit> {
+    let gate = change.gate().map(GateDocument::read).transpose()?;
     let signal = stop.clone();
     let (mut writing, declared, prepared) = tokio::select! {
         biased;
-        ready = ask(settings, change, &signal) => ready?,
+        ready = ask(settings, change, gate.as_ref(), &signal) => ready?,
         signal = stop.wait() => return Err(interrupted(signal).into()),
     };
     if prepared.is_idle() {
@@ -102,7 +111,7 @@ pub(crate) async fn run<C: MigrateCommand>(
         if snapshot::unchanged_since(writing.writer.read_session().await?, &prepared.snapshot).await? {
             prepared
         } else {
-            let now = prepare(settings, change, &declared, &mut writing).await?;
+            let now = prepare(settings, change, gate.as_ref(), &declared, &mut writing).await?;
             if !same_or_less(&prepared.plan, &now.plan) {
                 return Err(changed_meanwhile("the plan").into());
             }
@@ -114,8 +123,9 @@ pub(crate) async fn run<C: MigrateCommand>(
         return Ok(exit);
     }
     let marking = writing.first_mark();
+    let reason = gate.as_ref().and_then(GateDocument::overridden);
     let document = writing
-        .recorded(&marking, None, async |writing| {
+        .recorded(&marking, reason.as_deref(), async |writing| {
             let document = carry_out(settings, change, &declared, prepared, writing).await?;
             Ok((document.exit, document))
         })
@@ -136,8 +146,9 @@ pub(crate) async fn preview<C: MigrateCommand>(
     let declared = reading.finish(settings).await?;
     let snapshot = comparison::take_snapshot_on(settings, &mut session, &declared).await?;
     let mut prepared = change.prepare(settings, &target, &declared, snapshot)?;
+    expect(change.gate().map(GateDocument::read).transpose()?.as_ref(), &declared, &prepared)?;
     shorten(settings, &target, &declared.migrations, &mut prepared).await?;
-    let too_long = sizes::measure(settings, &declared, &mut prepared, &mut session).await?;
+    let too_long = measure(settings, &declared, &mut prepared, &mut session).await?;
     if change.keeps_limits() {
         sizes::refuse_too_long(&too_long)?;
     }
@@ -162,13 +173,14 @@ pub(crate) fn changed_meanwhile(what: &str) -> Failure {
 async fn ask<'s, C: MigrateCommand>(
     settings: &'s Settings,
     change: &'s C,
+    gate: Option<&GateDocument>,
     stop: &StopSignal,
 ) -> Result<(WriteCommand<'s>, ProjectModel, PreparedChange)> {
     let args = change.write();
     let (mut writing, reading) =
         project_model::beside(settings, WriteCommand::open(settings, args, stop)).await?;
     let declared = reading.finish(settings).await?;
-    let prepared = prepare(settings, change, &declared, &mut writing).await?;
+    let prepared = prepare(settings, change, gate, &declared, &mut writing).await?;
     if !prepared.is_idle() {
         writing.check_rights(&prepared.ledger, prepared.plan.direction).await?;
         if !settings.output.quiet
@@ -197,19 +209,44 @@ async fn ask<'s, C: MigrateCommand>(
 async fn prepare<C: MigrateCommand>(
     settings: &Settings,
     change: &C,
+    gate: Option<&GateDocument>,
     declared: &ProjectModel,
     writing: &mut WriteCommand<'_>,
 ) -> Result<PreparedChange> {
     let snapshot = writing.take_snapshot(declared).await?;
     let mut prepared = change.prepare(settings, &writing.target, declared, snapshot)?;
+    expect(gate, declared, &prepared)?;
     shorten(settings, &writing.target, &declared.migrations, &mut prepared).await?;
     let session = writing.writer.read_session().await?;
-    sizes::refuse_too_long(&sizes::measure(settings, declared, &mut prepared, session).await?)?;
+    sizes::refuse_too_long(&measure(settings, declared, &mut prepared, session).await?)?;
     let mark = prepared.snapshot.mark();
     let protected = environment_mark::protected(settings, mark).is_some();
     plan_backup(settings, change, protected, true, &mut prepared, writing.writer.read_session().await?)
         .await?;
     Ok(prepared)
+}
+
+/// Refuses what the gate has not said READY to.
+fn expect(
+    gate: Option<&GateDocument>,
+    declared: &ProjectModel,
+    prepared: &PreparedChange,
+) -> Result<(), Failure> {
+    let Some(gate) = gate else { return Ok(()) };
+    gate.expect(&declared.lock, &prepared.state, &prepared.snapshot.identity)
+}
+
+/// Adds the sizes of what is locked to the plan; see [`sizes::measure`].
+async fn measure(
+    settings: &Settings,
+    declared: &ProjectModel,
+    prepared: &mut PreparedChange,
+    session: &mut Session,
+) -> Result<Vec<TooLong>> {
+    let PreparedChange { plan, document, snapshot, .. } = prepared;
+    let Some(report) = &mut document.plan else { return Ok(Vec::new()) };
+    let measured = sizes::measure(settings, declared, plan, report, snapshot, session).await?;
+    Ok(measured.too_long)
 }
 
 /// Ends the plan before its first step where the data checks that this requires do not pass.
@@ -241,7 +278,7 @@ async fn plan_backup<C: MigrateCommand>(
     }
     let wanted = BackupOptions { no_backup: change.no_backup(), protected, write };
     let changes = PlannedChanges::of_plan(&prepared.plan, &prepared.snapshot);
-    let policy = BackupPolicy::plan(settings, wanted, &changes, &prepared.snapshot, session).await?;
+    let policy = BackupPolicy::plan(settings, wanted, &changes, &prepared.snapshot, Some(session)).await?;
     if let Some(plan) = &mut prepared.document.plan {
         plan.backup = Some(policy.plan.clone());
     }

@@ -1,18 +1,24 @@
 //! What commands share: the project's model, the target and its environment, the confirmation and the backup before a
 //! change, the way of a migration, signals, and where a report goes.
 
+pub(crate) mod attestation;
 pub(crate) mod backup_policy;
 pub(crate) mod backup_store;
+pub(crate) mod child_process;
 pub(crate) mod comparison;
 pub(crate) mod confirmation;
 pub(crate) mod data_checks;
 pub(crate) mod deliver;
 pub(crate) mod environment_mark;
 pub(crate) mod file_set;
+pub(crate) mod gate;
+pub(crate) mod git;
+pub(crate) mod lint;
 pub(crate) mod migrate;
 pub(crate) mod other_tool;
 pub(crate) mod plan_steps;
 pub(crate) mod project_model;
+pub(crate) mod readiness;
 pub(crate) mod rehearsal;
 pub(crate) mod reports;
 pub(crate) mod required_checks;

@@ -8,7 +8,7 @@ use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::migrations::{Ledger, ToolLedger};
 use crate::output::Progress;
-use crate::postgres::connection::{self, RowError, Target, server_failure};
+use crate::postgres::connection::{self, OwnedRow, RowError, Target, server_failure};
 use crate::postgres::sql::{QualifiedTable, identifier, literal};
 use crate::project::{NamedEnvironment, Settings};
 use crate::snapshot::{self, DatabaseSnapshot, Request};
@@ -122,64 +122,11 @@ impl<'s> WriteCommand<'s> {
     /// # Errors
     /// Exit 4, with the GRANTs; exit 3 when the server does not answer.
     pub(crate) async fn check_rights(&mut self, ledger: &Ledger, direction: Direction) -> Result<()> {
-        let right = match direction {
-            Direction::Up => "INSERT",
-            Direction::Down => "DELETE",
-        };
-        let schema = QualifiedTable::parse(&ledger.table).map(|table| table.schema).unwrap_or_default();
-        let history = match ledger {
-            Ledger { exists: true, table, .. } => {
-                format!("has_table_privilege({}, '{right}')", literal(table))
-            }
-            Ledger { awaits_schema: true, .. } => {
-                "has_database_privilege(current_database(), 'CREATE')".to_owned()
-            }
-            Ledger { .. } => format!("has_schema_privilege({}, 'CREATE')", literal(&schema)),
-        };
-        let kept = ledger.also.as_ref().and_then(ToolLedger::table);
-        let may_keep = kept.map_or_else(
-            || "true".to_owned(),
-            |table| {
-                let table = literal(table);
-                format!("has_table_privilege({table}, 'INSERT') AND has_table_privilege({table}, 'DELETE')")
-            },
-        );
-        let sql = format!(
-            "SELECT current_user AS role, {history} AS history, {may_keep} AS kept, to_regnamespace('trueup') IS NOT NULL OR \
-             has_database_privilege(current_database(), 'CREATE') AS records"
-        );
-        let rows = self.writer.query_control(&sql).await;
+        let rights = RecordRights { ledger, direction };
+        let rows = self.writer.query_control(&rights.sql()).await;
         let rows = rows.map_err(|error| connection::server_failure(error, "looking up the role's rights"))?;
         let row = rows.first().ok_or(RowError::NoRow)?;
-        let role = identifier(row.get("role")?);
-        let (history, records): (bool, bool) = (row.get("history")?, row.get("records")?);
-        let unkept = kept.filter(|_| row.get("kept").is_ok_and(|kept: bool| !kept));
-        let database = identifier(&self.writer.server().database);
-        let in_database = format!("GRANT CREATE ON DATABASE {database} TO {role};");
-        let mut grants = Vec::new();
-        if !history {
-            grants.push(match ledger {
-                Ledger { exists: true, table, .. } => format!("GRANT {right} ON {table} TO {role};"),
-                Ledger { awaits_schema: true, .. } => in_database.clone(),
-                Ledger { .. } => format!("GRANT CREATE ON SCHEMA {} TO {role};", identifier(&schema)),
-            });
-        }
-        grants.extend(unkept.map(|table| format!("GRANT INSERT, DELETE ON {table} TO {role};")));
-        if !records && !grants.contains(&in_database) {
-            grants.push(in_database);
-        }
-        if grants.is_empty() {
-            return Ok(());
-        }
-        let what = match (history, unkept) {
-            (true, Some(table)) => format!("write to {table}, which is kept in step with the history"),
-            (true, None) => "create schema trueup, where trueup keeps its records".to_owned(),
-            (false, _) => format!("write to the history table {}", ledger.table),
-        };
-        Err(Failure::new(Exit::Refused, format!("the role {role} may not {what}; nothing was changed"))
-            .code(ErrorCode::PERMISSION_MISSING)
-            .next(format!("as the owner: {}", grants.join(" ")))
-            .into())
+        rights.require(row, &self.writer.server().database)
     }
 
     /// Does work as a run of the audit log: the run is recorded as begun before the work, and as ended after it, with the exit
@@ -266,4 +213,88 @@ pub(crate) fn refuse_unclear(settings: &Settings, snapshot: &DatabaseSnapshot) -
         .next(format!("grant SELECT on it, or work as its owner: {}", settings.role_setting())));
     }
     Ok(())
+}
+
+/// The rights that the records of a run need: an upgrade inserts rows into the history, a downgrade deletes them.
+pub(crate) struct RecordRights<'l> {
+    pub(crate) ledger: &'l Ledger,
+    pub(crate) direction: Direction,
+}
+
+impl RecordRights<'_> {
+    fn right(&self) -> &'static str {
+        match self.direction {
+            Direction::Up => "INSERT",
+            Direction::Down => "DELETE",
+        }
+    }
+
+    fn schema(&self) -> String {
+        QualifiedTable::parse(&self.ledger.table).map(|table| table.schema).unwrap_or_default()
+    }
+
+    /// The table of another tool that is kept in step.
+    fn kept(&self) -> Option<&str> {
+        self.ledger.also.as_ref().and_then(ToolLedger::table)
+    }
+
+    /// The question, which one row answers.
+    pub(crate) fn sql(&self) -> String {
+        let history = match self.ledger {
+            Ledger { exists: true, table, .. } => {
+                format!("has_table_privilege({}, '{}')", literal(table), self.right())
+            }
+            Ledger { awaits_schema: true, .. } => {
+                "has_database_privilege(current_database(), 'CREATE')".to_owned()
+            }
+            Ledger { .. } => format!("has_schema_privilege({}, 'CREATE')", literal(&self.schema())),
+        };
+        let may_keep = self.kept().map_or_else(
+            || "true".to_owned(),
+            |table| {
+                let table = literal(table);
+                format!("has_table_privilege({table}, 'INSERT') AND has_table_privilege({table}, 'DELETE')")
+            },
+        );
+        format!(
+            "SELECT current_user AS role, {history} AS history, {may_keep} AS kept, to_regnamespace('trueup') IS NOT NULL OR \
+             has_database_privilege(current_database(), 'CREATE') AS records"
+        )
+    }
+
+    /// Refuses a role that lacks one of them.
+    ///
+    /// # Errors
+    /// Exit 4, with the GRANTs. The row cannot be read.
+    pub(crate) fn require(&self, row: &OwnedRow, database: &str) -> Result<()> {
+        let (ledger, right) = (self.ledger, self.right());
+        let role = identifier(row.get("role")?);
+        let (history, records): (bool, bool) = (row.get("history")?, row.get("records")?);
+        let unkept = self.kept().filter(|_| row.get("kept").is_ok_and(|kept: bool| !kept));
+        let in_database = format!("GRANT CREATE ON DATABASE {} TO {role};", identifier(database));
+        let mut grants = Vec::new();
+        if !history {
+            grants.push(match ledger {
+                Ledger { exists: true, table, .. } => format!("GRANT {right} ON {table} TO {role};"),
+                Ledger { awaits_schema: true, .. } => in_database.clone(),
+                Ledger { .. } => format!("GRANT CREATE ON SCHEMA {} TO {role};", identifier(&self.schema())),
+            });
+        }
+        grants.extend(unkept.map(|table| format!("GRANT INSERT, DELETE ON {table} TO {role};")));
+        if !records && !grants.contains(&in_database) {
+            grants.push(in_database);
+        }
+        if grants.is_empty() {
+            return Ok(());
+        }
+        let what = match (history, unkept) {
+            (true, Some(table)) => format!("write to {table}, which is kept in step with the history"),
+            (true, None) => "create schema trueup, where trueup keeps its records".to_owned(),
+            (false, _) => format!("write to the history table {}", ledger.table),
+        };
+        Err(Failure::new(Exit::Refused, format!("the role {role} may not {what}; nothing was changed"))
+            .code(ErrorCode::PERMISSION_MISSING)
+            .next(format!("as the owner: {}", grants.join(" ")))
+            .into())
+    }
 }

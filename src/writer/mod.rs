@@ -37,7 +37,7 @@ pub use standalone::StandaloneStatement;
 pub use step_error::StepError;
 pub use stop_signal::{StopSignal, interrupted};
 pub use typed_id::{IdKind, SHORTEST_ID};
-pub use watch::blockers::{ADVISORY_LOCK, WantedLock, with_lock_key};
+pub use watch::blockers::{ADVISORY_LOCK, LockInTheWay, WantedLock, with_lock_key};
 pub use watch::load::{LoadSample, ThrottleLimits};
 pub use work::{Next, StepLimits, Work};
 

@@ -29,10 +29,19 @@ impl Made {
         fs::read_to_string(self.file(format)).unwrap()
     }
 
+    /// How many sections the JSON document of a gate has.
+    pub(crate) fn sections(&self) -> usize {
+        let document: Value = serde_json::from_str(&self.text("json")).unwrap();
+        document["sections"].as_array().unwrap().len()
+    }
+
     /// The findings of the JSON document; that of a failure has none.
     pub(crate) fn findings(&self) -> Vec<Value> {
         let document: Value = serde_json::from_str(&self.text("json")).unwrap();
-        document["findings"].as_array().cloned().unwrap_or_default()
+        // Those of a gate are in its sections.
+        let sections = document["sections"].as_array().into_iter().flatten();
+        let in_sections = sections.flat_map(|section| section["findings"].as_array().unwrap());
+        document["findings"].as_array().into_iter().flatten().chain(in_sections).cloned().collect()
     }
 }
 
@@ -59,6 +68,7 @@ fn make() -> Vec<Made> {
         report("hostile", 1, &hostile, &["check"], None),
         report("many", 1, &Site::of_many(500), &["check"], None),
         report("clean", 0, &clean, &["check"], None),
+        report("gated", 1, &hostile, &["gate"], None),
         report("verified", 1, &checked, &["verify", "--sample", "3"], None),
         report("seeded", 1, &seeded, &["seed", "--check"], None),
         report("wrong", 2, &wrong, &["check"], None),

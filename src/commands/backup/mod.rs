@@ -19,7 +19,7 @@ use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::output;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
-use crate::snapshot;
+use crate::snapshot::{self, StatusDetail};
 use crate::workflow::backup_store::LatestOf;
 use crate::workflow::confirmation::answer;
 use crate::workflow::deliver::{self, deliver};
@@ -52,7 +52,7 @@ async fn take(settings: &Settings, args: &BackupArgs, stop: StopSignal) -> Resul
     let version = session.server_version()?;
     let needs = Needs::nothing();
     let request = comparison::request(settings, needs);
-    let status = snapshot::take_status(&mut session, &request, None).await?;
+    let status = snapshot::take_status(&mut session, &request, StatusDetail::Brief).await?;
     session.close().await;
     environment_mark::expect(settings, status.mark(), &status.identity.database)?;
     writer::no_pooler_before(&target, &application).await?;

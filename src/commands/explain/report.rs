@@ -6,13 +6,16 @@ use crate::changes::lint::LintRule;
 use crate::error::Exit;
 use crate::output::view::{Content, Table, Text, View};
 use crate::output::{Envelope, Report};
+use crate::project::GateLevel;
+use crate::workflow::gate::GateSection;
 
-/// Rules.
+/// Rules of lint, and sections of the gate.
 pub(super) struct ExplainReport {
     pub(super) run: String,
     /// Whether all of their text is wanted.
     pub(super) whole: bool,
     pub(super) rules: Vec<&'static LintRule>,
+    pub(super) sections: Vec<&'static GateSection>,
 }
 
 impl Report for ExplainReport {
@@ -30,11 +33,16 @@ impl Report for ExplainReport {
             for rule in &self.rules {
                 table.push([rule.code, &level(rule), rule.summary]);
             }
-            return View::new().table(table);
+            let mut sections =
+                Table::new(&[("section of the gate", Content::Code), ("level", Content::Prose)]);
+            for section in &self.sections {
+                sections.push([format!("gate.{}", section.name.word()), level_of(section).to_owned()]);
+            }
+            return View::new().table(table).table(sections);
         }
+        let lines = |text: &str| text.lines().map(|line| Text::new(line).indented(2)).collect::<Vec<_>>();
         let mut view = View::new();
         for rule in &self.rules {
-            let lines = |text: &str| text.lines().map(|line| Text::new(line).indented(2)).collect::<Vec<_>>();
             view = view
                 .line(format!("{} ({}): {}", rule.code, level(rule), rule.summary))
                 .line("")
@@ -49,8 +57,21 @@ impl Report for ExplainReport {
                 view = lines(&setting).into_iter().fold(view, View::text);
             }
         }
+        for section in &self.sections {
+            let name = section.name.word();
+            view = view.line(format!("gate.{name} ({})", level_of(section))).line("").line(section.help);
+            view = view.line("").line("in trueup.toml, its level: block, warn or off");
+            let setting = format!("[gate.{name}]\nlevel = \"{}\"", level_of(section));
+            view = lines(&setting).into_iter().fold(view, View::text);
+        }
         view
     }
+}
+
+/// The level of a section where the project says nothing.
+fn level_of(section: &GateSection) -> &'static str {
+    let known = GateLevel::WORDS.into_iter().find(|(_, level)| *level == section.level);
+    known.map_or("", |(word, _)| word)
 }
 
 /// How severe a rule is, and whether it is off where the project does not switch it on.
@@ -61,7 +82,7 @@ fn level(rule: &LintRule) -> String {
     }
 }
 
-/// The body of the JSON document: `{"rules": [...]}`.
+/// The body of the JSON document: `{"rules": [...], "sections": [...]}`.
 impl Serialize for ExplainReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let rules = self.rules.iter().map(|rule| {
@@ -71,6 +92,10 @@ impl Serialize for ExplainReport {
                 "bad": rule.bad, "good": rule.good,
             })
         });
-        serde_json::json!({ "rules": rules.collect::<Vec<_>>() }).serialize(serializer)
+        let sections = self.sections.iter().map(|section| {
+            serde_json::json!({ "name": section.name, "level": section.level, "help": section.help })
+        });
+        let (rules, sections) = (rules.collect::<Vec<_>>(), sections.collect::<Vec<_>>());
+        serde_json::json!({ "rules": rules, "sections": sections }).serialize(serializer)
     }
 }

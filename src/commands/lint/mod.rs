@@ -10,18 +10,16 @@ mod since;
 mod sizes;
 mod statements;
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 
-use crate::changes::lint::{RULES, lint, rule};
-use crate::error::{ErrorCode, Exit, Failure};
-use crate::findings::{Severity, Summary};
+use crate::changes::lint::lint;
+use crate::error::Exit;
+use crate::findings::Summary;
 use crate::migrations::Migration;
 use crate::model::{Lock, Sources};
 use crate::project::Settings;
-use crate::toml_table::nearest;
 use crate::workflow::deliver::deliver;
+use crate::workflow::lint::levels;
 use crate::workflow::{comparison, project_model};
 use args::LintArgs;
 use choice::choose;
@@ -75,22 +73,4 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
     };
     deliver(&settings.output, &report)?;
     Ok(report.exit)
-}
-
-/// `[lint] rules`, its codes known to exist.
-fn levels(settings: &Settings) -> Result<BTreeMap<String, Option<Severity>>, Failure> {
-    let levels = settings.lint.rules.iter().map(|(code, wanted)| {
-        if rule(code).is_some() {
-            return Ok((code.clone(), wanted.severity));
-        }
-        let file = settings.project.settings_path.display();
-        let nearest = nearest(code, RULES.iter().map(|rule| rule.code));
-        Err(Failure::usage(format!("{file}:{}: [lint] rules: there is no rule {code:?}", wanted.line))
-            .code(ErrorCode::PROJECT_FILE_INVALID)
-            .next(nearest.map_or_else(
-                || "trueup explain lists all rules".to_owned(),
-                |nearest| format!("did you mean {nearest:?}?"),
-            )))
-    });
-    Failure::collect(levels).map(|levels| levels.into_iter().collect())
 }

@@ -13,7 +13,7 @@ use crate::model::diagnosis::MigrationState;
 use crate::postgres::connection::Session;
 use crate::postgres::sql::schemas_of_path;
 use crate::project::Settings;
-use crate::snapshot::{self, Size};
+use crate::snapshot::{self, Size, StatusDetail};
 use crate::workflow::project_model::Needs;
 use crate::workflow::sizes::{RecordedSizes, SIZES_FILE};
 use crate::workflow::{comparison, environment_mark};
@@ -99,7 +99,8 @@ async fn read(
     session: &mut Session,
 ) -> Result<FoundSizes> {
     let needs = Needs { migrations: files.into(), ..Needs::nothing() };
-    let status = snapshot::take_status(session, &comparison::request(settings, needs), None).await?;
+    let status =
+        snapshot::take_status(session, &comparison::request(settings, needs), StatusDetail::Brief).await?;
     environment_mark::expect(settings, status.mark(), &status.identity.database)?;
     if let Some(table) = status.invisible.first().or(status.malformed_history.as_ref()) {
         return Err(Failure::cannot_tell(format!("what is pending is not known: {table} cannot be read"))

@@ -214,7 +214,7 @@ async fn plan_backup(
     let mark = seed_plan.snapshot.mark();
     let protected = environment_mark::protected(settings, mark).is_some();
     let options = BackupOptions { no_backup: args.no_backup, protected, write };
-    BackupPolicy::plan(settings, options, &changes, &seed_plan.snapshot, session).await
+    BackupPolicy::plan(settings, options, &changes, &seed_plan.snapshot, Some(session)).await
 }
 
 /// The failure of the check after the rows were written.

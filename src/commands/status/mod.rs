@@ -23,7 +23,7 @@ use crate::model::diagnosis::MigrationState;
 use crate::postgres::connection::Target;
 use crate::postgres::sql::brief_query;
 use crate::project::Settings;
-use crate::snapshot::{self, LockHolder, LoggedRun, StatusSnapshot};
+use crate::snapshot::{self, LockHolder, LoggedRun, StatusDetail, StatusSnapshot};
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::{self, Needs};
 use crate::workflow::reports::backup_plan::LastBackup;
@@ -55,8 +55,9 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit> 
     }
     let of_tool = Arc::clone(&needs.migrations);
     let request = comparison::request(settings, needs);
+    let detail = if args.runs { StatusDetail::Runs(args.limit) } else { StatusDetail::Summary };
     let (snapshot, stored) = tokio::join!(
-        snapshot::take_status(&mut session, &request, args.runs.then_some(args.limit)),
+        snapshot::take_status(&mut session, &request, detail),
         backup_store::manifests(settings),
     );
     let goodbye = tokio::spawn(session.close());
@@ -149,21 +150,7 @@ fn history(
     snapshot: &StatusSnapshot,
 ) -> StatusHistory {
     // What they do does not matter here.
-    let compiled: Vec<CompiledMigration> = migrations
-        .iter()
-        .map(|migration| CompiledMigration {
-            version: migration.version,
-            name: migration.name.clone(),
-            revision: migration.revision.clone(),
-            parents: Vec::new(),
-            dependencies: Vec::new(),
-            file: None,
-            contract: migration.directives.contract,
-            footprints: Vec::new(),
-            down: None,
-            effects: Vec::new(),
-        })
-        .collect();
+    let compiled: Vec<CompiledMigration> = migrations.iter().map(CompiledMigration::listed).collect();
     let state = MigrationState::from_history(&compiled, rows, unchanged);
     let named = |indices: &[usize]| -> Vec<ReportedMigration> {
         let named = indices.iter().map(|index| &compiled[*index]);

@@ -1,5 +1,7 @@
 //! The arguments of `trueup upgrade` and its help.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::cli::{CommandHelp, Documented, ScratchArgs, WriteArgs};
@@ -40,6 +42,11 @@ pub(crate) struct UpgradeArgs {
     /// Skip the backup. The run's record says so, and a protected environment refuses it
     #[arg(long)]
     pub(crate) no_backup: bool,
+
+    /// Only if this document of `trueup gate` says READY to just this: the database, trueup.lock and pending migrations, not
+    /// more than 15 minutes ago
+    #[arg(long, value_name = "FILE", conflicts_with = "sql")]
+    pub(crate) gate: Option<PathBuf>,
 
     /// Confirmation and lock.
     #[command(flatten)]
@@ -89,6 +96,7 @@ Examples:
   trueup upgrade --dry-run
   trueup upgrade --env production
   trueup upgrade --yes                    in a pipeline
+  trueup upgrade --gate gate.json --yes   only what the gate said READY to
   trueup upgrade --contract               when no old app version is running
                                           any more
   trueup upgrade --sql > plan.sql         for the query editor of a managed

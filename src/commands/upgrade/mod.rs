@@ -3,6 +3,7 @@
 pub(super) mod args;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -60,6 +61,7 @@ async fn with_tool(
         (args.sql, "--sql"),
         (args.allow_out_of_order, "--allow-out-of-order"),
         (args.record_satisfied, "--record-satisfied"),
+        (args.gate.is_some(), "--gate"),
     ];
     if let Some((_, flag)) = flags.into_iter().find(|(given, _)| *given) {
         return Err(Failure::usage(format!("{flag} is for migrations of trueup: these are {tool}'s"))
@@ -122,6 +124,10 @@ impl MigrateCommand for UpgradeArgs {
         }
         document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
         Ok(PreparedChange { snapshot, state, document, plan, ledger, policy: None })
+    }
+
+    fn gate(&self) -> Option<&Path> {
+        self.gate.as_deref()
     }
 
     fn no_backup(&self) -> bool {

@@ -9,7 +9,7 @@ use super::proposal::{
     ProposalRequest, Proposed, ProposedCheck, fix_reports, plan_backup, propose, refuse, refuse_growth,
     report, undo_command,
 };
-use super::report::{DataCheckReport, VerifyReport, data_check_report};
+use super::report::VerifyReport;
 use super::{rows_of_check, rows_of_fix};
 use crate::data::checks::{self, Action, Check, Trigger, ValidatedCheck};
 use crate::data::repair::{self, InterruptedRun, Plan, PlanRequest, Repair, RepairLimits};
@@ -22,6 +22,7 @@ use crate::text::short_id;
 use crate::workflow::backup_policy::{self, BackupPolicy};
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::project_model::Needs;
+use crate::workflow::reports::data_check::{DataCheckReport, data_check_report};
 use crate::workflow::reports::fix_report::{FixReport, RepairStage, locked_by};
 use crate::workflow::signals::until_stopped;
 use crate::workflow::write_command::WriteCommand;

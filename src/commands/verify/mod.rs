@@ -12,9 +12,10 @@ use anyhow::Result;
 use crate::data::checks;
 use crate::error::Exit;
 use crate::project::Settings;
-use crate::snapshot;
+use crate::snapshot::{self, StatusDetail};
 use crate::workflow::deliver::deliver;
 use crate::workflow::project_model::Needs;
+use crate::workflow::reports::data_check;
 use crate::workflow::reports::target::TargetReport;
 use crate::workflow::{comparison, data_checks, environment_mark};
 use args::VerifyArgs;
@@ -30,7 +31,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let application = settings.application();
     let mut session = target.connect(&application).await?;
     let request = comparison::request(settings, Needs::nothing());
-    let status = snapshot::take_status(&mut session, &request, None).await?;
+    let status = snapshot::take_status(&mut session, &request, StatusDetail::Brief).await?;
     environment_mark::expect(settings, status.mark(), &status.identity.database)?;
     let sample = rows_of_check(settings, args);
     let options = data_checks::options(settings, &target, &application, sample, args.jobs);
@@ -38,15 +39,15 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> Result<Exit> 
     let results = checks::run(&mut session, checks, options).await?;
     let took = begun.elapsed();
     session.close().await;
-    let checks: Vec<_> = results.into_iter().map(report::data_check_report).collect();
+    let checks: Vec<_> = results.into_iter().map(data_check::data_check_report).collect();
     let mark = status.mark();
-    let findings = report::findings(&checks);
+    let findings = data_check::findings(&checks);
     let report = VerifyReport {
         run: settings.run.clone(),
         exit: report::exit(&checks),
         role_setting: settings.role_setting(),
         target: TargetReport::new(settings, &target, &status.identity, mark),
-        summary: report::summary(&findings),
+        summary: data_check::summary(&findings),
         findings,
         checks,
         milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::args::VerifyArgs;
-use super::report::{self, DataCheckReport, VerifyReport};
+use super::report::{self, VerifyReport};
 use super::rows_of_fix;
 use crate::data::checks::{self, Action, Check, CheckedTable, Fix, Trigger, ValidatedCheck, ValidatedFix};
 use crate::data::repair::{self, Cascade, FixPreview, InterruptedRun, Preview};
@@ -16,6 +16,7 @@ use crate::text::short_id;
 use crate::workflow::backup_policy::BackupPolicy;
 use crate::workflow::data_checks::RowsToChange;
 use crate::workflow::migrate::changed_meanwhile;
+use crate::workflow::reports::data_check::{self, DataCheckReport};
 use crate::workflow::reports::fix_report::{FixReport, RepairStage, trigger};
 use crate::workflow::reports::target::TargetReport;
 use crate::workflow::{data_checks, environment_mark};
@@ -220,13 +221,13 @@ pub(super) fn report(
         let run = short_id(run);
         format!("run {run} was interrupted before, after {rows} rows: trueup undo {run} restores those")
     });
-    let findings = report::findings(&checks);
+    let findings = data_check::findings(&checks);
     VerifyReport {
         run: settings.run.clone(),
         exit,
         role_setting: settings.role_setting(),
         target: TargetReport::new(settings, target, &proposed.snapshot.identity, mark),
-        summary: report::summary(&findings),
+        summary: data_check::summary(&findings),
         findings,
         milliseconds: checks.iter().map(|check| check.milliseconds).sum(),
         checks,

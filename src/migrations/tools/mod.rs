@@ -151,6 +151,12 @@ impl MigrationTool {
         }
     }
 
+    /// Whether its history holds the newest migrations alone: one that the project lacks then hides which of the project's are
+    /// applied.
+    pub fn records_newest_alone(self) -> bool {
+        self == Self::Alembic
+    }
+
     /// The command that applies its pending migrations; `None` where only the project's settings know it.
     pub fn apply_command(self) -> Option<&'static str> {
         Some(match self {

@@ -116,6 +116,22 @@ impl CompiledMigration {
         }
     }
 
+    /// A migration whose effects nobody asks for: its identity, and whether it is a contract migration.
+    pub fn listed(migration: &Migration) -> Self {
+        Self {
+            version: migration.version,
+            name: migration.name.clone(),
+            revision: migration.revision.clone(),
+            parents: Vec::new(),
+            dependencies: Vec::new(),
+            file: None,
+            contract: migration.directives.contract,
+            footprints: Vec::new(),
+            down: None,
+            effects: Vec::new(),
+        }
+    }
+
     /// Its version and its name.
     pub fn id(&self) -> MigrationId<'_> {
         MigrationId { version: self.version, name: &self.name, revision: self.revision.as_ref() }

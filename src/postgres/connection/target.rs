@@ -67,6 +67,12 @@ impl Target {
         self.timeout = self.url_timeout.unwrap_or(timeout);
     }
 
+    /// The same place, where connecting may take no longer than this.
+    #[must_use]
+    pub fn within(&self, longest: Duration) -> Self {
+        Self { timeout: self.timeout.min(longest), ..self.clone() }
+    }
+
     /// Takes the password from these sources when the URL has none.
     pub fn find_password(&mut self, sources: &PasswordSources) {
         if self.password.is_some() {

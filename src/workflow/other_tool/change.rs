@@ -160,7 +160,7 @@ async fn backup_policy(
         undo: None,
         only_affected: false,
     };
-    BackupPolicy::plan(settings, options, &changes, snapshot, session).await
+    BackupPolicy::plan(settings, options, &changes, snapshot, Some(session)).await
 }
 
 /// The tool logs in by itself: what it creates belongs to the login role.

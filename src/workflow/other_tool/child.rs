@@ -1,36 +1,25 @@
 //! The tool's command as a child process: it is stopped when it takes too long, and the end of its output is kept.
 
-use std::cell::RefCell;
-use std::pin::Pin;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Result;
 use futures_util::FutureExt as _;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{self, Command};
 
 use super::place;
 use crate::backup::ProcessGroup;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::tools::MigrationTool;
-use crate::output;
 use crate::project::Settings;
-use crate::text::{duration, one_line, without_passwords};
+use crate::text::{duration, one_line};
+use crate::workflow::child_process::{ChildOutput, DRAIN, until_end};
 use crate::workflow::write_command::WriteCommand;
 
 /// How long the tool may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long its output is read after it has ended: a process that it has left behind may hold the pipe open.
-const DRAIN: Duration = Duration::from_secs(1);
-/// The longest line that is passed on, in characters.
-const LONGEST: usize = 500;
 /// The longest line that says why a tool failed, in characters.
 const IN_SHORT: usize = 200;
-/// The most that is kept of one line, in bytes.
-const LINE: usize = 4 * 1024;
-/// The most that is kept of the output, in bytes: the end of it.
-const KEPT: usize = 64 * 1024;
 
 /// The tool's command.
 pub(super) struct Child<'a> {
@@ -58,11 +47,11 @@ impl Child<'_> {
         let mut child =
             spawned.map_err(|error| not_started(self.tool, self.setting, &self.command[0], error))?;
         let group = ProcessGroup::of(&child);
-        let said = Output { quiet: self.settings.output.quiet, kept: RefCell::default() };
+        let said = ChildOutput::new(!self.settings.output.quiet);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let reading = async { tokio::join!(said.read(stdout), said.read(stderr)) };
         let failure = self.watched(&mut child, group, reading, writing).await?;
-        Ok(Ended { output: end_of(&said.kept.borrow()).to_owned(), failure })
+        Ok(Ended { output: said.end(), failure })
     }
 
     /// Waits for the end of the process, not for that of its output.
@@ -108,66 +97,6 @@ impl Child<'_> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command
     }
-}
-
-/// Reads the output until the process has ended, and what is left of it for a short time afterwards.
-pub(super) async fn until_end(
-    child: &mut process::Child,
-    mut reading: Pin<&mut impl Future>,
-) -> std::io::Result<ExitStatus> {
-    let status = tokio::select! {
-        status = child.wait() => status?,
-        _ = reading.as_mut() => return child.wait().await,
-    };
-    let _ = tokio::time::timeout(DRAIN, reading).await;
-    Ok(status)
-}
-
-/// The output: passed on line by line, and kept without passwords. The oldest lines are forgotten.
-struct Output {
-    quiet: bool,
-    kept: RefCell<String>,
-}
-
-impl Output {
-    async fn read(&self, from: Option<impl AsyncRead + Unpin>) {
-        let Some(mut from) = from else { return };
-        let (mut line, mut piece) = (Vec::new(), vec![0; 8 * 1024]);
-        while let Ok(read @ 1..) = from.read(&mut piece).await {
-            for part in piece[..read].split_inclusive(|byte| *byte == b'\n') {
-                let room = LINE.saturating_sub(line.len());
-                line.extend_from_slice(&part[..part.len().min(room)]);
-                if part.ends_with(b"\n") {
-                    self.keep(&mut line);
-                }
-            }
-        }
-        if !line.is_empty() {
-            self.keep(&mut line);
-        }
-    }
-
-    fn keep(&self, line: &mut Vec<u8>) {
-        let text = String::from_utf8_lossy(line);
-        let text = without_passwords(text.trim_end_matches(['\r', '\n'])).into_owned();
-        line.clear();
-        if !self.quiet {
-            let indent = text.len() - text.trim_start_matches(' ').len();
-            let shown = format!("{:indent$}{}", "", one_line(&text, LONGEST));
-            output::err(&format!("{}\n", output::escape(&shown)));
-        }
-        let mut kept = self.kept.borrow_mut();
-        kept.push_str(&text);
-        kept.push('\n');
-        // Seldom, because everything behind it is moved.
-        if kept.len() > 2 * KEPT {
-            *kept = end_of(&kept).to_owned();
-        }
-    }
-}
-
-fn end_of(output: &str) -> &str {
-    &output[output.ceil_char_boundary(output.len().saturating_sub(KEPT))..]
 }
 
 /// The end of what the tool has said, under the message.

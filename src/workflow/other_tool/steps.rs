@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
-use super::child::{in_short, last_lines, not_started, until_end};
+use super::child::{in_short, last_lines, not_started};
 use super::place;
 use crate::backup::ProcessGroup;
 use crate::error::{ErrorCode, Failure};
@@ -17,6 +17,7 @@ use crate::model::{Running, StepOutcome, ToolSteps};
 use crate::postgres::connection::Target;
 use crate::project::{MigrationSettings, Settings};
 use crate::text::{duration, without_passwords};
+use crate::workflow::child_process::until_end;
 
 /// The program of a tool whose migrations are programs.
 pub(crate) struct ToolProgram<'s> {

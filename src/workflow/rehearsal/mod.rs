@@ -39,6 +39,7 @@ pub(crate) use self::outcome::{
 use self::pass::Pass;
 use self::prepare::{Prepared, touched};
 pub(crate) use self::probe::in_words as refused_in_words;
+pub(crate) use self::record::RehearsedState;
 use self::restored::ChosenBackup;
 use self::rows::ColumnStats;
 use self::statements::RowCounts;

@@ -1,15 +1,17 @@
 //! The record of a rehearsal: a small file that says what was rehearsed, of which state of the project, and how it ended. What
 //! it was rehearsed for is told by the hash of the lock file and the versions: with other ones it says nothing.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::time::SystemTime;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::outcome::{Rehearsal, TimesBasis};
 use crate::error::{ErrorCode, Failure};
 use crate::model::{FILE_NAME, Input, Lock};
 use crate::output;
+use crate::plain_file;
 
 /// The format of the file.
 const FORMAT: u32 = 1;
@@ -109,4 +111,40 @@ pub(super) fn write(path: &Path, rehearsal: &Rehearsal, lock: &Lock) -> Result<(
     };
     let text = serde_json::to_string_pretty(&record).map_err(|error| failed(error.to_string()))?;
     output::write_file(path, &format!("{text}\n")).map_err(|error| failed(error.to_string()))
+}
+
+/// The largest record that is read.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// What a record says to whoever asks whether something was rehearsed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct RehearsedState {
+    /// When the rehearsal ended, in UTC.
+    pub(crate) at: String,
+    /// SHA-256 of trueup.lock.
+    pub(crate) lock: String,
+    /// The versions that were applied, in order.
+    pub(crate) pending: Vec<String>,
+    /// Whether nothing was found.
+    pub(crate) passed: bool,
+    /// The codes of what was found.
+    pub(crate) findings: Vec<String>,
+}
+
+impl RehearsedState {
+    /// Reads a record; `None` where there is none.
+    ///
+    /// # Errors
+    /// Exit 2: it is none.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, Failure> {
+        let Some(file) = plain_file::open(path)? else { return Ok(None) };
+        let wrong = |why: String| {
+            Failure::usage(format!("{}: this is no record of a rehearsal: {why}", path.display()))
+                .code(ErrorCode::PROJECT_FILE_INVALID)
+                .next("write it with: trueup rehearse --record FILE")
+        };
+        let mut text = String::new();
+        file.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| wrong(error.to_string()))?;
+        serde_json::from_str(&text).map(Some).map_err(|error| wrong(error.to_string()))
+    }
 }

@@ -1,7 +1,7 @@
 //! A plan with live sizes: how large what it locks is, how long its statements take, and which of them take longer than they
 //! may.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,26 +10,28 @@ use smol_str::SmolStr;
 use crate::changes::estimate::{
     EarlierTimes, Estimate, SizesInPlan, StatementEstimate, TimeClass, WorkKind, estimates,
 };
-use crate::changes::plan::{PlannedStatement, Relations, Step};
+use crate::changes::plan::{MigrationPlan, PlannedStatement, Relations, Step};
 use crate::error::{ErrorCode, Exit, Failure};
+use crate::findings::Location;
 use crate::migrations::script::WrittenName;
 use crate::model::Footprint;
 use crate::postgres::connection::Session;
 use crate::postgres::sql::schemas_of_path;
 use crate::project::Settings;
-use crate::snapshot;
+use crate::snapshot::{DatabaseSnapshot, Size};
 use crate::text::{duration, plural};
-use crate::workflow::migrate::PreparedChange;
 use crate::workflow::project_model::ProjectModel;
 use crate::workflow::reports::footprint_report::FootprintReport;
 use crate::workflow::reports::loss::LossReport;
-use crate::workflow::reports::plan_report::StepReport;
+use crate::workflow::reports::plan_report::{PlanReport, StepReport};
 
 /// A statement of a plan that takes longer than it may, even by the shortest time that is likely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TooLong {
-    /// `migrations/V7__widen.sql:12`
-    place: String,
+    /// `V7__widen`
+    pub(crate) title: String,
+    /// Where the statement is.
+    pub(crate) location: Location,
     /// What it does: `9.3 GB of public.users are rewritten`.
     work: String,
     kind: WorkKind,
@@ -40,40 +42,47 @@ pub(crate) struct TooLong {
     all: Duration,
 }
 
-/// Adds to a plan how large what it locks is, how long its statements take, and what is lost. Returns the statements that take
-/// longer than they may.
+/// What is known of a plan when sizes are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MeasuredPlan {
+    /// The statements that take longer than they may.
+    pub(crate) too_long: Vec<TooLong>,
+    /// The sizes of what it locks and works on, by qualified and quoted names.
+    pub(crate) sizes: BTreeMap<String, Size>,
+}
+
+/// Adds to a plan how large what it locks is, how long its statements take, and what is lost.
 ///
 /// # Errors
 /// As [`snapshot::sizes`].
 pub(crate) async fn measure(
     settings: &Settings,
     declared: &ProjectModel,
-    prepared: &mut PreparedChange,
+    plan: &MigrationPlan,
+    report: &mut PlanReport,
+    snapshot: &DatabaseSnapshot,
     session: &mut Session,
-) -> Result<Vec<TooLong>> {
-    let Some(report) = &mut prepared.document.plan else { return Ok(Vec::new()) };
+) -> Result<MeasuredPlan> {
     let locks = report.steps.iter().flat_map(|step| &step.locks);
     let mut relations: BTreeSet<&str> = locks.map(|lock| lock.relation.as_str()).collect();
     relations.extend(LossReport::tables(&report.lost));
-    for Footprint { scans, rewrites, builds, .. } in
-        prepared.plan.steps.iter().flat_map(|step| &step.footprints)
-    {
+    for Footprint { scans, rewrites, builds, .. } in plan.steps.iter().flat_map(|step| &step.footprints) {
         relations.extend([scans, rewrites, builds].into_iter().flatten().map(SmolStr::as_str));
     }
-    let sizes = snapshot::sizes(session, &relations).await?;
+    let sizes = crate::snapshot::sizes(session, &relations).await?;
     for lock in report.steps.iter_mut().flat_map(|step| &mut step.locks) {
         let size = sizes.get(&lock.relation);
         (lock.rows, lock.bytes) = (size.map(|size| size.rows), size.map(|size| size.bytes));
     }
     LossReport::measure(&mut report.lost, &sizes);
     let path = schemas_of_path(&settings.database.search_path);
-    let live = Relations::of(&prepared.snapshot.catalog, &path);
+    let live = Relations::of(&snapshot.catalog, &path);
     let find = |written: &WrittenName| Some(SmolStr::from(live.find(written)?.to_string()));
-    let internal = prepared.snapshot.internal.as_ref();
+    let internal = snapshot.internal.as_ref();
     let earlier = internal.map(|internal| EarlierTimes::of(&internal.earlier)).unwrap_or_default();
     let mut now = SizesInPlan::new(&sizes).after(earlier);
     let mut too_long = Vec::new();
-    for (step, report) in prepared.plan.steps.iter().zip(&mut report.steps) {
+    for (step, report) in plan.steps.iter().zip(&mut report.steps) {
         if !step.record {
             let statements: Vec<_> =
                 step.script.statements.iter().map(PlannedStatement::as_statement).collect();
@@ -86,7 +95,7 @@ pub(crate) async fn measure(
         }
         now.apply(&declared.lock.migrations[step.index].effects);
     }
-    Ok(too_long)
+    Ok(MeasuredPlan { too_long, sizes })
 }
 
 /// Adds the estimates of its statements to the report of a step.
@@ -162,7 +171,8 @@ impl TooLong {
         let estimate = one.estimate.clone().filter(|estimate| !limit.is_zero() && estimate.low > limit)?;
         let most = one.heaviest();
         Some(Self {
-            place: format!("{}:{}", settings.project.display(&step.path), one.at.line),
+            title: step.title.clone(),
+            location: Location::new(settings.project.display(&step.path), one.at.line),
             work: most.in_words(None),
             kind: most.kind,
             on: most.on.clone(),
@@ -172,14 +182,21 @@ impl TooLong {
         })
     }
 
-    fn failure(&self) -> Failure {
-        let Self { place, work, on, estimate, limit, all, .. } = self;
-        let what = format!(
-            "{place} would take longer than its migration may: {work}, {} ({}); the limit is {}; nothing was changed",
+    /// Which statement takes how long, and how long it may take.
+    pub(crate) fn in_words(&self) -> String {
+        let Self { location, work, estimate, limit, .. } = self;
+        format!(
+            "{location} would take longer than its migration may: {work}, {} ({}); the limit is {}",
             estimate.range(),
             estimate.basis,
             duration(*limit)
-        );
+        )
+    }
+
+    /// What to do about it.
+    pub(crate) fn failure(&self) -> Failure {
+        let Self { on, all, .. } = self;
+        let what = format!("{}; nothing was changed", self.in_words());
         // The longest time that is likely, in whole minutes.
         let minutes = all.as_secs().div_ceil(60).max(1);
         let instead = match self.kind {

@@ -80,31 +80,88 @@ pub(in crate::writer) async fn holding(
     access: &Access,
     own: i32,
 ) -> Result<Vec<Holder>> {
-    let oids = wanted.iter().map(|wanted| {
-        let name = literal(&wanted.relation);
-        format!("COALESCE(pg_catalog.to_regclass({name})::pg_catalog.oid, '0'::pg_catalog.oid)")
-    });
-    let modes = wanted.iter().map(|wanted| literal(&wanted.conflicting.join(",")));
     let mut rows = RowBuffer::default();
     let mut batch = Batch::default();
-    // The message is a transaction, which the settings end with. The project's search_path holds for the names alone.
-    batch.execute(format!(
-        "SELECT pg_catalog.set_config('search_path', {}, true)",
-        literal(&access.search_path)
-    ));
-    batch.execute(format!(
-        "SELECT pg_catalog.set_config('trueup.wanted', pg_catalog.concat_ws(',', {}), true)",
-        oids.collect::<Vec<_>>().join(", ")
-    ));
-    batch.execute("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)");
-    let sql = HOLDING.replace("{modes}", &modes.collect::<Vec<_>>().join(", "));
-    batch.rows(sql.replace("{own}", &own.to_string()), &mut rows);
+    // The message is a transaction, which the settings end with.
+    ask(&mut batch, wanted, &access.search_path, &own.to_string(), "", &mut rows);
     control.run(batch).await?;
     let holder = |row: &OwnedRow| {
         let blocker = blocker(row, access.whole_queries)?;
         Ok(Holder { blocker, transaction: row.get("transaction")? })
     };
     rows.into_vec().iter().map(holder).collect()
+}
+
+/// Adds the question who holds locks that conflict with these, in a transaction: all but the session `own`, an expression.
+fn ask<'b>(
+    batch: &mut Batch<'b>,
+    wanted: &[WantedLock],
+    search_path: &str,
+    own: &str,
+    more: &str,
+    rows: &'b mut RowBuffer,
+) {
+    let oids = wanted.iter().map(|wanted| {
+        let name = literal(&wanted.relation);
+        format!("COALESCE(pg_catalog.to_regclass({name})::pg_catalog.oid, '0'::pg_catalog.oid)")
+    });
+    let modes = wanted.iter().map(|wanted| literal(&wanted.conflicting.join(",")));
+    // The project's search_path holds for the names alone.
+    batch.execute(format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(search_path)));
+    batch.execute(format!(
+        "SELECT pg_catalog.set_config('trueup.wanted', pg_catalog.concat_ws(',', {}), true)",
+        oids.collect::<Vec<_>>().join(", ")
+    ));
+    batch.execute("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)");
+    let sql = HOLDING.replace("{modes}", &modes.collect::<Vec<_>>().join(", "));
+    batch.rows(sql.replace("{own}", own).replace("{more}", more), rows);
+}
+
+/// A lock that is in the way of a wanted one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockInTheWay {
+    /// Who holds it.
+    pub blocker: Blocker,
+    /// The relation of the wanted lock, qualified and quoted; it is held there, on a partition, or on the table of an index.
+    pub relation: String,
+    /// The mode that is held, as `pg_locks` calls it.
+    pub mode: String,
+    /// Whether it builds an index.
+    pub builds_index: bool,
+    /// Whether it is an autovacuum that prevents wraparound, which gives way to nobody.
+    pub prevents_wraparound: bool,
+    /// Whether this role may not see how old it is.
+    pub hidden: bool,
+}
+
+impl LockInTheWay {
+    /// Adds the question who holds locks that conflict with these to a batch that is one transaction.
+    pub fn ask<'b>(batch: &mut Batch<'b>, wanted: &[WantedLock], search_path: &str, rows: &'b mut RowBuffer) {
+        const MORE: &str = ", w.top::regclass::text AS relation, l.mode, \
+            EXISTS (SELECT FROM pg_stat_progress_create_index x WHERE x.pid = l.pid) AS builds_index, \
+            a.pid IS NOT NULL AND a.usename IS NULL AS prevents_wraparound";
+        ask(batch, wanted, search_path, "pg_backend_pid()", MORE, rows);
+    }
+
+    /// Reads the answers. `whole_queries` shows statements with the values in them.
+    ///
+    /// # Errors
+    /// An answer is not of the type that was asked for.
+    pub fn read(rows: RowBuffer, whole_queries: bool) -> Result<Vec<Self>> {
+        let one = |row: &OwnedRow| {
+            let blocker = blocker(row, whole_queries)?;
+            let hidden = blocker.gid.is_none() && blocker.age.is_none();
+            Ok(Self {
+                blocker,
+                relation: row.get("relation")?,
+                mode: row.get("mode")?,
+                builds_index: row.get("builds_index")?,
+                prevents_wraparound: row.get("prevents_wraparound")?,
+                hidden,
+            })
+        };
+        rows.into_vec().iter().map(one).collect()
+    }
 }
 
 /// Reads the columns that the three queries have in common.

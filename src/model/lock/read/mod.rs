@@ -104,6 +104,15 @@ impl<T: BufRead> LockFile<T> {
         let outcome = reader.finish(self.head);
         outcome.map_err(|what| self.lines.fault(&what))
     }
+
+    /// Reads which migrations there are, without what they do: other lines are counted, and not taken apart.
+    ///
+    /// # Errors
+    /// As [`Lock::load`], of the lines that are read; also where lines are missing.
+    pub fn read_migrations(mut self) -> Result<Vec<CompiledMigration>, Failure> {
+        self.lines.reader.migrations_only = true;
+        self.read().map(|lock| lock.migrations)
+    }
 }
 
 /// The lines of a lock file, and what they have said so far.
@@ -176,6 +185,8 @@ const AGAIN: &str = "The file is generated: run `trueup compile` to write it aga
 
 #[derive(Default)]
 struct Reader {
+    /// Whether nothing but the migrations' own lines is read.
+    migrations_only: bool,
     lines: usize,
     /// Whether all lines so far were of the head.
     in_head: bool,
@@ -203,6 +214,7 @@ impl Reader {
         }
         self.in_head &= key == "input";
         match key {
+            _ if self.migrations_only && !["migration", "end"].contains(&key) => Ok(()),
             "created" => {
                 let effect = Effect::Created(self.object(inner(line, "created", "}")?)?);
                 self.effects([effect])
@@ -383,7 +395,8 @@ impl Reader {
 
     fn end(&mut self, line: &str) -> Result<(), String> {
         let EndLine { end } = parse(line)?;
-        let found = End { objects: self.objects.len(), migrations: self.migrations.len(), lines: self.lines };
+        let objects = if self.migrations_only { end.objects } else { self.objects.len() };
+        let found = End { objects, migrations: self.migrations.len(), lines: self.lines };
         if end != found {
             return Err(format!(
                 "expected {} objects, {} migrations, {} lines; found {}, {}, {}",

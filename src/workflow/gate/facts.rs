@@ -1,0 +1,299 @@
+//! What all sections of a gate are judged by: the project, and one consistent reading of the database. What could not be read
+//! is a failure in its place: it keeps no other section from an answer.
+
+use anyhow::Result;
+
+use super::session::{Deadline, GateSession, untold};
+use super::{GateRequest, When};
+use crate::changes::plan::{MigrationPlan, UpgradeGoal};
+use crate::data::seeds::Seeds;
+use crate::error::{Exit, Failure, exit_of};
+use crate::migrations::checksum;
+use crate::model::diagnosis::MigrationState;
+use crate::model::{FILE_NAME, Input, Lock};
+use crate::postgres::connection::{Session, Target};
+use crate::project::Settings;
+use crate::snapshot::{self, DatabaseSnapshot, Identity, Request, StatusDetail};
+use crate::workflow::comparison::{self, Comparison};
+use crate::workflow::project_model::{self, ProjectModel};
+use crate::workflow::reports::plan_report::PlanReport;
+use crate::workflow::reports::schema_report::SchemaReport;
+use crate::workflow::reports::target::{ReportedMigration, TargetReport};
+use crate::workflow::sizes::{self, MeasuredPlan};
+use crate::workflow::write_command::refuse_unclear;
+use crate::workflow::{environment_mark, plan_steps};
+use crate::writer::Mark;
+
+/// What all sections are judged by.
+pub(crate) struct GateFacts<'g> {
+    pub(crate) settings: &'g Settings,
+    pub(crate) when: When,
+    pub(crate) deadline: Deadline,
+    /// What the project declares.
+    pub(crate) declared: ProjectModel,
+    /// SHA-256 of trueup.lock.
+    pub(crate) lock_hash: String,
+    /// Where the database is; a failure where the project's settings refuse it.
+    pub(crate) target: Result<Target, Failure>,
+    /// The database that answered.
+    pub(crate) database: Result<KnownDatabase, Failure>,
+    /// Why it must not be changed: it is not the one that is meant.
+    pub(crate) refused: Option<Failure>,
+    /// Where it is in the migrations.
+    pub(crate) state: Result<MigrationState, Failure>,
+    /// Its schema beside the declared one.
+    pub(crate) schema: Result<ComparedSchema, Failure>,
+    /// Why the reference rows were not read, where they alone were not.
+    pub(crate) seeds_unread: Option<Failure>,
+    /// What `trueup upgrade` would do.
+    pub(crate) upgrade: Result<PlannedUpgrade, Failure>,
+}
+
+/// Who a database says that it is.
+pub(crate) struct KnownDatabase {
+    pub(crate) identity: Identity,
+    pub(crate) mark: Option<Mark>,
+    pub(crate) report: TargetReport,
+}
+
+/// A database beside what is declared.
+pub(crate) struct ComparedSchema {
+    pub(crate) snapshot: DatabaseSnapshot,
+    pub(crate) document: SchemaReport,
+}
+
+/// What an upgrade would do.
+pub(crate) struct PlannedUpgrade {
+    pub(crate) plan: MigrationPlan,
+    pub(crate) report: PlanReport,
+    /// How large what it locks is; a failure where that could not be read.
+    pub(crate) measured: Result<MeasuredPlan, Failure>,
+}
+
+impl GateFacts<'_> {
+    /// The migrations that are not applied, in the order of their versions; `None` where that is not known.
+    pub(crate) fn pending(&self) -> Option<Vec<ReportedMigration>> {
+        self.state.as_ref().ok().map(|state| pending(&self.declared.lock, state))
+    }
+}
+
+/// The migrations that are not applied, in the order of their versions.
+pub(super) fn pending(lock: &Lock, state: &MigrationState) -> Vec<ReportedMigration> {
+    let mut open: Vec<usize> = state.skipped.iter().chain(&state.pending).copied().collect();
+    open.sort_unstable();
+    open.into_iter().map(|index| ReportedMigration::of(lock.migrations[index].id())).collect()
+}
+
+/// SHA-256 of trueup.lock, whatever line ends a checkout gave it.
+pub(super) fn lock_hash(lock: &Lock) -> String {
+    Input::new(FILE_NAME, &lock.to_text()).sha256
+}
+
+/// What was read of the database.
+struct Readings {
+    database: Result<KnownDatabase, Failure>,
+    refused: Option<Failure>,
+    state: Result<MigrationState, Failure>,
+    schema: Result<ComparedSchema, Failure>,
+    seeds_unread: Option<Failure>,
+}
+
+impl Readings {
+    fn none(why: &Failure) -> Self {
+        let why = || untold(why.clone());
+        Self {
+            database: Err(why()),
+            refused: None,
+            state: Err(why()),
+            schema: Err(why()),
+            seeds_unread: None,
+        }
+    }
+}
+
+/// Reads the project and the database.
+///
+/// # Errors
+/// Exit 2: the project's files are wrong, or no database was given. Exit 3: the project's model is stale, and there is no server
+/// to compile in.
+pub(super) async fn gather<'g>(
+    settings: &'g Settings,
+    asked: &GateRequest,
+    deadline: Deadline,
+) -> Result<(GateFacts<'g>, GateSession)> {
+    let target = match settings.target() {
+        Err(failure) if failure.exit == Exit::Usage => return Err(failure.into()),
+        target => target,
+    };
+    let connecting = async { anyhow::Ok(connect(settings, &target, deadline).await) };
+    let (session, reading) = project_model::beside(settings, connecting).await?;
+    // A database that cannot be had is said before a model is compiled for it.
+    let declared = match (reading.finish(settings).await, &session) {
+        (Ok(declared), _) => declared,
+        (Err(error), Err(failure)) if exit_of(&error) != Exit::Usage => {
+            return Err(failure.clone().into());
+        }
+        (Err(error), _) => return Err(error),
+    };
+    let no_session = session.as_ref().err().cloned();
+    let mut session = GateSession::new(session, deadline, settings.database.set_role.clone());
+    let readings = match (&target, no_session) {
+        (Ok(target), None) => read(settings, target, &declared, &mut session).await?,
+        (Err(refused), _) => Readings { refused: Some(refused.clone()), ..Readings::none(refused) },
+        (_, Some(failure)) => Readings::none(&failure),
+    };
+    let Readings { database, refused, state, schema, seeds_unread } = readings;
+    let upgrade = plan(settings, &declared, &state, &schema, &mut session).await;
+    let lock_hash = lock_hash(&declared.lock);
+    let facts = GateFacts {
+        settings,
+        when: asked.when,
+        deadline,
+        declared,
+        lock_hash,
+        target,
+        database,
+        refused,
+        state,
+        schema,
+        seeds_unread,
+        upgrade,
+    };
+    Ok((facts, session))
+}
+
+async fn connect(
+    settings: &Settings,
+    target: &Result<Target, Failure>,
+    deadline: Deadline,
+) -> Result<Session, Failure> {
+    let mut target = target.as_ref().map_err(Clone::clone)?.clone();
+    target.set_timeout(settings.database.connect_timeout.min(deadline.share()));
+    deadline.within(target.connect(&settings.application())).await
+}
+
+/// Reads the database once: all of it, else without the reference rows, else where it is in the migrations alone.
+async fn read(
+    settings: &Settings,
+    target: &Target,
+    declared: &ProjectModel,
+    session: &mut GateSession,
+) -> Result<Readings> {
+    let (whole, seeds_unread) = match snapshot(settings, declared, session, true).await {
+        Err(failure) if !declared.seeds.tables.is_empty() => {
+            (snapshot(settings, declared, session, false).await, Some(failure))
+        }
+        taken => (taken, None),
+    };
+    let snapshot = match whole {
+        Ok(snapshot) => snapshot,
+        Err(failure) => return Ok(status(settings, target, declared, session, failure).await),
+    };
+    let mark = snapshot.mark();
+    let database = KnownDatabase {
+        identity: snapshot.identity.clone(),
+        mark: mark.cloned(),
+        report: TargetReport::new(settings, target, &snapshot.identity, mark),
+    };
+    let refused = refuse(settings, target, mark, &snapshot.identity);
+    if let Some(refused) = refused {
+        let unread = Readings::none(&refused);
+        return Ok(Readings { database: Ok(database), refused: Some(refused), ..unread });
+    }
+    let Comparison { document, state } = comparison::compare(settings, target, declared, &snapshot)?;
+    // What is pending is not known where the history cannot be read.
+    let state = refuse_unclear(settings, &snapshot).map(|()| state).map_err(untold);
+    let schema = ComparedSchema { snapshot, document };
+    Ok(Readings { database: Ok(database), refused: None, state, schema: Ok(schema), seeds_unread })
+}
+
+/// Why a database that answered is not the one that is meant, by what it says of itself.
+fn refuse(settings: &Settings, target: &Target, mark: Option<&Mark>, identity: &Identity) -> Option<Failure> {
+    let marked = environment_mark::expect(settings, mark, &identity.database)
+        .and_then(|()| environment_mark::refuse_foreign(settings, mark, &identity.database));
+    // A restored copy has the label of the original. Its address tells the two apart.
+    let addressed = || match environment_mark::environment_of(settings, mark) {
+        Some(environment) => environment.expect(target, settings.url_source()),
+        None => Ok(()),
+    };
+    marked.and_then(|()| addressed()).err()
+}
+
+/// One consistent reading, with or without the rows that the project declares.
+async fn snapshot(
+    settings: &Settings,
+    declared: &ProjectModel,
+    session: &mut GateSession,
+    rows: bool,
+) -> Result<DatabaseSnapshot, Failure> {
+    let mut request = request(settings, declared, session.deadline);
+    request.sequences = rows;
+    if !rows {
+        request.seeds = std::sync::Arc::<Seeds>::default();
+    }
+    session.lend(async move |session| snapshot::take(session, &request).await).await
+}
+
+/// Where the database is in the migrations, when its schema could not be read.
+async fn status(
+    settings: &Settings,
+    target: &Target,
+    declared: &ProjectModel,
+    session: &mut GateSession,
+    failure: Failure,
+) -> Readings {
+    let request = request(settings, declared, session.deadline);
+    let status = session
+        .lend(async move |session| snapshot::take_status(session, &request, StatusDetail::Brief).await)
+        .await;
+    let Ok(status) = status else { return Readings::none(&failure) };
+    let mark = status.mark();
+    let database = KnownDatabase {
+        identity: status.identity.clone(),
+        mark: mark.cloned(),
+        report: TargetReport::new(settings, target, &status.identity, mark),
+    };
+    let refused = refuse(settings, target, mark, &status.identity);
+    let unread = Readings::none(refused.as_ref().unwrap_or(&failure));
+    let rows = status.history.as_deref().unwrap_or_default();
+    let known = refused.is_none() && status.invisible.is_empty() && status.malformed_history.is_none();
+    let state = if known && status.history.is_some() {
+        let unchanged = checksum::unchanged(&declared.migrations, rows);
+        Ok(MigrationState::from_history(&declared.lock.migrations, rows, &unchanged))
+    } else {
+        unread.state
+    };
+    Readings { database: Ok(database), refused, state, ..unread }
+}
+
+/// A reading that ends in time.
+fn request(settings: &Settings, declared: &ProjectModel, deadline: Deadline) -> Request {
+    let request = comparison::request(settings, declared.needs());
+    Request {
+        statement_timeout: request.statement_timeout.min(deadline.share()),
+        lock_timeout: request.lock_timeout.min(deadline.lock_wait()),
+        ..request
+    }
+}
+
+/// Plans the upgrade, with the sizes of what it locks.
+async fn plan(
+    settings: &Settings,
+    declared: &ProjectModel,
+    state: &Result<MigrationState, Failure>,
+    schema: &Result<ComparedSchema, Failure>,
+    session: &mut GateSession,
+) -> Result<PlannedUpgrade, Failure> {
+    let schema = schema.as_ref().map_err(Clone::clone)?;
+    let state = state.as_ref().map_err(Clone::clone)?;
+    // No old app version can be running on an empty database.
+    let goal = UpgradeGoal { contract: state.is_new(), checked: true, ..UpgradeGoal::default() };
+    let mut plan = MigrationPlan::upgrade(&declared.lock, &declared.migrations, state, &goal)?;
+    let mut report = plan_steps::report(settings, &mut plan, &schema.snapshot);
+    let snapshot = &schema.snapshot;
+    let (shown, steps) = (&mut report, &plan);
+    let measured = session
+        .lend(async move |session| sizes::measure(settings, declared, steps, shown, snapshot, session).await)
+        .await;
+    Ok(PlannedUpgrade { plan, report, measured })
+}

@@ -1,0 +1,128 @@
+//! `hazards`: how long pending migrations keep others waiting, by what their statements did and how large the tables are now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::facts::{GateFacts, PlannedUpgrade};
+use super::super::section::{GateSection, Judge, Judgement};
+use crate::changes::lint::{LintOutcome, LintScope, LintSizes, lint};
+use crate::error::Failure;
+use crate::findings::{Change, Finding, Remedy, Severity, Sides};
+use crate::migrations::Migration;
+use crate::postgres::sql::schemas_of_path;
+use crate::project::{GateLevel, SectionName};
+use crate::snapshot::Size;
+use crate::text::plural;
+use crate::workflow::lint::levels;
+
+pub(in super::super) const SECTION: GateSection = GateSection {
+    name: SectionName::Hazards,
+    level: GateLevel::Block,
+    help: "No pending statement keeps others waiting for long. What a statement does was measured when the project was \
+           compiled; how large the tables are, the database says. A statement blocks where its migration may not take that \
+           long (max-duration), and where a rule blocks.* of `trueup lint` is an error on a table with more rows than [gate] \
+           hazard_rows (100000) or more bytes than hazard_size (100MB). What is meant is allowed in the migration: -- trueup: \
+           allow blocks.index: the reason.",
+    judge: Judge::Facts(judge),
+};
+
+fn judge(facts: &GateFacts<'_>) -> Judgement {
+    let upgrade = match &facts.upgrade {
+        Ok(upgrade) => upgrade,
+        Err(failure) => return Judgement::unknown(failure),
+    };
+    if upgrade.plan.steps.is_empty() {
+        return Judgement::ready("nothing to apply");
+    }
+    let (too_long, sizes) = match &upgrade.measured {
+        Ok(measured) => (&measured.too_long, &measured.sizes),
+        Err(failure) => return Judgement::unknown(failure),
+    };
+    let linted = match linted(facts, upgrade, sizes) {
+        Ok(linted) => linted,
+        Err(failure) => return Judgement::unknown(&failure),
+    };
+    let mut findings: Vec<Finding> = too_long
+        .iter()
+        .map(|one| {
+            let failure = one.failure();
+            Finding::new(
+                failure.error_code().as_str(),
+                Severity::Error,
+                "migration",
+                &one.title,
+                Change::Different,
+            )
+            .at(one.location.clone())
+            .sides(Sides::new(one.in_words(), ""))
+            .remedy(Remedy::advice(failure.next))
+        })
+        .collect();
+    findings.extend(linted.into_iter().map(|finding| as_told(facts, upgrade, sizes, finding)));
+    let waiting: Vec<String> =
+        upgrade.report.steps.iter().flat_map(|step| step.waiting.iter().cloned()).collect();
+    let worst = findings.iter().rev().max_by_key(|finding| finding.severity);
+    let what = match (worst.and_then(|worst| worst.sides.as_ref()), waiting.len()) {
+        (Some(sides), _) => sides.database.clone(),
+        (None, 0) => "nobody waits for longer than a moment".to_owned(),
+        (None, count) => format!("{} for longer than a moment, allowed", plural(count, "wait")),
+    };
+    Judgement::of_findings(findings, what).lines(waiting)
+}
+
+/// What the rules about locks find in the migrations that would be applied, on tables that are not small.
+fn linted(
+    facts: &GateFacts<'_>,
+    upgrade: &PlannedUpgrade,
+    sizes: &BTreeMap<String, Size>,
+) -> Result<Vec<Finding>, Failure> {
+    let settings = facts.settings;
+    let declared = &facts.declared;
+    let versions: BTreeSet<i64> =
+        upgrade.plan.steps.iter().filter(|step| !step.record).map(|step| step.version).collect();
+    let shown = |migration: &Migration| settings.project.display(&migration.path);
+    let mut outcome: LintOutcome =
+        lint(&declared.lock, &declared.migrations, &LintScope::Run(versions), shown)?;
+    let search_path = schemas_of_path(&settings.database.search_path);
+    let is_small = |relation: &str| settings.lint.is_small(relation);
+    let known = LintSizes { known: sizes, is_small: &is_small, search_path: &search_path };
+    outcome.apply_sizes(&declared.lock, &declared.migrations, &known);
+    outcome.set_levels(&levels(settings)?);
+    Ok(outcome.findings.into_iter().filter(|finding| finding.code.starts_with("blocks.")).collect())
+}
+
+/// A finding of lint blocks where what it works on is large.
+fn as_told(
+    facts: &GateFacts<'_>,
+    upgrade: &PlannedUpgrade,
+    sizes: &BTreeMap<String, Size>,
+    mut finding: Finding,
+) -> Finding {
+    if finding.severity == Severity::Error && !is_large(facts, upgrade, sizes, &finding) {
+        finding.severity = Severity::Warning;
+    }
+    finding
+}
+
+/// Whether the statement of a finding works on, or locks, a relation over the limits.
+fn is_large(
+    facts: &GateFacts<'_>,
+    upgrade: &PlannedUpgrade,
+    sizes: &BTreeMap<String, Size>,
+    finding: &Finding,
+) -> bool {
+    let gate = &facts.settings.gate;
+    let Some(place) = &finding.location else { return true };
+    let step = upgrade.report.steps.iter().find(|step| step.file == place.file);
+    let footprint = step.and_then(|step| {
+        step.footprints.iter().find(|footprint| {
+            footprint.statement.line == place.line
+                && place.column.is_none_or(|column| column == footprint.statement.column)
+        })
+    });
+    let Some(footprint) = footprint.map(|found| &found.footprint) else { return true };
+    let rewritten = footprint.rewrites.iter().map(|rewrite| &rewrite.relation);
+    let locked = footprint.locks.iter().map(|lock| &lock.relation);
+    let relations = footprint.scans.iter().chain(&footprint.builds).chain(rewritten).chain(locked);
+    let over = |size: &Size| size.rows >= gate.hazard_rows || size.bytes >= gate.hazard_bytes;
+    relations.filter_map(|relation| sizes.get(relation.as_str())).any(over)
+}

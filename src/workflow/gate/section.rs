@@ -1,0 +1,186 @@
+//! What a section of a gate is, and what it concludes.
+
+use std::pin::Pin;
+
+use serde::Serialize;
+
+use super::facts::GateFacts;
+use super::session::GateSession;
+use crate::error::Failure;
+use crate::findings::{Change, Finding, Remedy, Severity, Sides};
+use crate::project::{GateLevel, SectionName};
+
+/// What a section comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Conclusion {
+    /// Nothing speaks against the deploy.
+    #[serde(rename = "ready")]
+    Ready,
+    /// Something should be looked at. It stops nothing.
+    #[serde(rename = "warns")]
+    Warns,
+    /// The deploy must not begin.
+    #[serde(rename = "blocks")]
+    Blocks,
+    /// There is no answer.
+    #[serde(rename = "cannot tell")]
+    CannotTell,
+    /// It was not asked.
+    #[serde(rename = "off")]
+    Off,
+}
+
+impl Conclusion {
+    /// What people read.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Warns => "WARNS",
+            Self::Blocks => "BLOCKS",
+            Self::CannotTell => "CANNOT TELL",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// What a section found, before its level is looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct Judgement {
+    pub(crate) conclusion: Conclusion,
+    /// The reason in a few words, for the table.
+    pub(crate) what: String,
+    /// What to run or do, where something is to be done.
+    pub(crate) next: Option<String>,
+    /// Findings. An error among them stops the deploy, a warning does not.
+    pub(crate) findings: Vec<Finding>,
+    /// Further lines for people.
+    pub(crate) lines: Vec<String>,
+}
+
+impl Judgement {
+    fn new(conclusion: Conclusion, what: impl Into<String>) -> Self {
+        Self { conclusion, what: what.into(), next: None, findings: Vec::new(), lines: Vec::new() }
+    }
+
+    /// Nothing speaks against the deploy.
+    pub(crate) fn ready(what: impl Into<String>) -> Self {
+        Self::new(Conclusion::Ready, what)
+    }
+
+    /// It was not asked.
+    pub(crate) fn off(why: impl Into<String>) -> Self {
+        Self::new(Conclusion::Off, why)
+    }
+
+    /// There is no answer, because of this.
+    pub(crate) fn unknown(failure: &Failure) -> Self {
+        let what = failure.what.lines().next().unwrap_or_default();
+        Self::new(Conclusion::CannotTell, what).next(&failure.next)
+    }
+
+    /// The deploy must not begin, because of this, which is about that object.
+    pub(crate) fn refused(section: SectionName, object: &str, failure: &Failure) -> Self {
+        let code = failure.error_code();
+        let found = finding(section, code.as_str(), object, &failure.what, &failure.next);
+        Self::of_findings(vec![found], failure.what.lines().next().unwrap_or_default()).next(&failure.next)
+    }
+
+    /// It stops the deploy where one of the findings is an error, and warns where one is a warning.
+    pub(crate) fn of_findings(findings: Vec<Finding>, what: impl Into<String>) -> Self {
+        let conclusion = match findings.iter().map(|finding| finding.severity).max() {
+            None | Some(Severity::Info) => Conclusion::Ready,
+            Some(Severity::Warning) => Conclusion::Warns,
+            Some(Severity::Error) => Conclusion::Blocks,
+        };
+        let first = findings.iter().rev().max_by_key(|finding| finding.severity);
+        let next = first.and_then(|first| first.remedy.summary());
+        Self { findings, ..Self::new(conclusion, what) }.next(next.unwrap_or_default())
+    }
+
+    /// Sets what to run or do; an empty text is nothing.
+    #[must_use]
+    pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
+        let next = next.into();
+        self.next = (!next.is_empty()).then_some(next);
+        self
+    }
+
+    /// Adds lines for people.
+    #[must_use]
+    pub(crate) fn lines(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.lines.extend(lines);
+        self
+    }
+
+    /// Says that not all could be seen: it is not known to be ready.
+    #[must_use]
+    pub(crate) fn incomplete(mut self, unseen: impl Into<String>) -> Self {
+        match self.conclusion {
+            Conclusion::Blocks => self.lines.push(unseen.into()),
+            _ => (self.conclusion, self.what) = (Conclusion::CannotTell, unseen.into()),
+        }
+        self
+    }
+
+    /// What it comes to at a level: what may not stop a deploy warns.
+    #[must_use]
+    pub(super) fn at(mut self, level: GateLevel) -> Self {
+        if level == GateLevel::Warn {
+            if self.conclusion == Conclusion::Blocks {
+                self.conclusion = Conclusion::Warns;
+            }
+            for finding in &mut self.findings {
+                finding.severity = finding.severity.min(Severity::Warning);
+            }
+        }
+        self
+    }
+}
+
+/// An error that a section finds and that no other command finds. `what` is one sentence, `advice` may be empty.
+pub(crate) fn finding(section: SectionName, code: &str, object: &str, what: &str, advice: &str) -> Finding {
+    let code = if code.contains('.') { code.to_owned() } else { format!("gate.{}.{code}", section.word()) };
+    let remedy = if advice.is_empty() { Remedy::default() } else { Remedy::advice(advice) };
+    Finding::new(code, Severity::Error, kind(section), object, Change::Different)
+        .sides(Sides::new(what, ""))
+        .remedy(remedy)
+}
+
+/// What the findings of a section are about.
+fn kind(section: SectionName) -> &'static str {
+    match section {
+        SectionName::Identity => "database",
+        SectionName::Rights => "right",
+        SectionName::Backup => "backup",
+        SectionName::Blockers => "session",
+        SectionName::Replicas => "standby",
+        SectionName::Rehearsal => "rehearsal",
+        _ => "gate",
+    }
+}
+
+/// What a section does while the others wait or work.
+pub(super) type Judging<'a> = Pin<Box<dyn Future<Output = Result<Judgement, Failure>> + 'a>>;
+
+/// How a section is judged.
+pub(super) enum Judge {
+    /// By what was read for all sections.
+    Facts(fn(&GateFacts<'_>) -> Judgement),
+    /// By short questions to the database, one section after the other.
+    Database(for<'a> fn(&'a GateFacts<'_>, &'a mut GateSession) -> Judging<'a>),
+    /// By queries of the project, which may take long: when all short questions are answered.
+    Rows(for<'a> fn(&'a GateFacts<'_>, &'a mut GateSession) -> Judging<'a>),
+    /// By something other than the database, beside the questions to it.
+    Elsewhere(for<'a> fn(&'a GateFacts<'_>) -> Judging<'a>),
+}
+
+/// A section.
+pub(crate) struct GateSection {
+    /// Its name.
+    pub(crate) name: SectionName,
+    /// What it may do to the verdict, unless the project says otherwise.
+    pub(crate) level: GateLevel,
+    /// What it looks at, when it blocks, and what to do, in a few sentences.
+    pub(crate) help: &'static str,
+    pub(super) judge: Judge,
+}

@@ -1,0 +1,137 @@
+//! The one connection of a gate, and the time that it has: each section asks in a READ ONLY transaction of its own, and what
+//! one of them is refused keeps no other one from asking.
+
+use std::time::{Duration, Instant};
+
+use crate::error::{ErrorCode, Exit, Failure};
+use crate::postgres::connection::{Batch, ReadOnlyTransaction, Session, server_failure};
+use crate::text::duration;
+
+/// `lock_timeout` of a gate's transactions: a lock that nobody gives in this time is a reason of its own.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// When a gate has to answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    begun: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    /// So long from now on.
+    pub(super) fn after(limit: Duration) -> Self {
+        Self { begun: Instant::now(), limit }
+    }
+
+    /// How much time is left.
+    pub(crate) fn remaining(self) -> Duration {
+        self.limit.saturating_sub(self.begun.elapsed())
+    }
+
+    /// How much of it one question may take: half of what is left, so that another one can follow.
+    pub(super) fn share(self) -> Duration {
+        (self.remaining() / 2).max(Duration::from_millis(1))
+    }
+
+    /// How much of it a question may spend waiting for a lock.
+    pub(super) fn lock_wait(self) -> Duration {
+        LOCK_TIMEOUT.min(self.share() / 2).max(Duration::from_millis(1))
+    }
+
+    /// Does work within the time that is left.
+    ///
+    /// # Errors
+    /// Exit 3: it did not end in time. The work's own.
+    pub(crate) async fn within<T>(self, work: impl Future<Output = anyhow::Result<T>>) -> Result<T, Failure> {
+        match tokio::time::timeout(self.remaining(), work).await {
+            Ok(done) => done.map_err(failure_of),
+            Err(_) => Err(self.missed()),
+        }
+    }
+
+    fn missed(self) -> Failure {
+        Failure::cannot_tell(format!("no answer within the gate's deadline of {}", duration(self.limit)))
+            .code(ErrorCode::GATE_DEADLINE)
+            .next("run it again; if it happens again, look at what the server is busy with, or raise [gate] deadline")
+    }
+}
+
+/// What went wrong, in words. A gate that broke is never green: it cannot tell.
+pub(super) fn failure_of(error: anyhow::Error) -> Failure {
+    match error.downcast::<Failure>() {
+        Ok(failure) => failure,
+        Err(error) => Failure::cannot_tell(format!("{error:#}")),
+    }
+}
+
+/// The connection.
+pub(super) struct GateSession {
+    session: Result<Session, Failure>,
+    pub(super) deadline: Deadline,
+    role: Option<String>,
+}
+
+impl GateSession {
+    /// Takes a connection over, or why there is none. `role` is the role that reads.
+    pub(super) fn new(session: Result<Session, Failure>, deadline: Deadline, role: Option<String>) -> Self {
+        Self { session, deadline, role }
+    }
+
+    /// Lends the session to work that has transactions of its own. When it does not end in time, the connection is of no use
+    /// any more.
+    ///
+    /// # Errors
+    /// Exit 3: there is no connection, or no answer in time. The work's own.
+    pub(super) async fn lend<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Session) -> anyhow::Result<T>,
+    ) -> Result<T, Failure> {
+        let mut session = std::mem::replace(&mut self.session, Err(self.deadline.missed()))?;
+        let done = match tokio::time::timeout(self.deadline.remaining(), work(&mut session)).await {
+            Ok(done) => done,
+            // Dropping the session cancels what the server still does.
+            Err(_) => return Err(self.deadline.missed()),
+        };
+        if done.is_err() && session.execute("ROLLBACK").await.is_err() {
+            let lost = Failure::cannot_tell("the connection to the database was lost")
+                .next("run the gate again; the server's log says what ended the connection");
+            self.session = Err(lost);
+        } else {
+            self.session = Ok(session);
+        }
+        done.map_err(failure_of)
+    }
+
+    /// Sends questions as one message, in a READ ONLY transaction of their own.
+    ///
+    /// # Errors
+    /// Exit 3: there is no connection, no answer in time, or the server refuses to answer.
+    pub(super) async fn ask<'b>(
+        &mut self,
+        doing: &str,
+        add: impl FnOnce(&mut Batch<'b>),
+    ) -> Result<(), Failure> {
+        let mut batch = ReadOnlyTransaction::read_committed()
+            .statement_timeout(self.deadline.share())
+            .lock_timeout(self.deadline.lock_wait())
+            .catalog_search_path()
+            .role(self.role.as_deref())
+            .batch();
+        add(&mut batch);
+        batch.execute("COMMIT");
+        self.lend(async move |session| session.run(batch).await.map_err(|error| server_failure(error, doing)))
+            .await
+    }
+
+    /// Ends the connection.
+    pub(super) async fn close(self) {
+        if let Ok(session) = self.session {
+            session.close().await;
+        }
+    }
+}
+
+/// The failure of something that could not be asked, as one that says nothing about the database.
+pub(super) fn untold(failure: Failure) -> Failure {
+    Failure { exit: Exit::CannotTell, ..failure }
+}
