@@ -54,7 +54,7 @@ pub(crate) struct MeasuredPlan {
 /// Adds to a plan how large what it locks is, how long its statements take, and what is lost.
 ///
 /// # Errors
-/// As [`snapshot::sizes`].
+/// As [`crate::snapshot::sizes`].
 pub(crate) async fn measure(
     settings: &Settings,
     declared: &ProjectModel,
