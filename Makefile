@@ -12,7 +12,8 @@ demo: ## the whole story on a throwaway server: from broken to explained
 
 test: ## all tests but the version matrix and the benchmarks
 	@bin=$$(scripts/postgres) && { scripts/pgbouncer >/dev/null || true; scripts/faketime >/dev/null || true; } && \
-		tools=$$(scripts/tools || true) && TRUEUP_PG_BIN=$$bin TRUEUP_TOOLS=$$tools cargo test --locked --no-fail-fast
+		tools=$$(scripts/tools || true) && TRUEUP_PG_BIN=$$bin TRUEUP_TOOLS=$$tools \
+		RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(getconf _NPROCESSORS_ONLN) * 2))} cargo test --locked --no-fail-fast
 
 lint: ## formatting, clippy with warnings denied, licences and sources
 	cargo fmt --check

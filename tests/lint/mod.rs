@@ -301,6 +301,24 @@ fn more_facts_are_told_with_their_relations() {
     ]);
 }
 
+/// With the rights of its owner, what its caller can put before its tables counts: also a temporary table.
+#[test]
+fn a_function_with_its_owners_rights_has_a_search_path_that_is_its_own() {
+    let project = project(&[
+        "CREATE PROCEDURE p() LANGUAGE sql SECURITY DEFINER AS 'DELETE FROM users';",
+        "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public AS 'SELECT count(*) FROM users';",
+        "CREATE FUNCTION g() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS 'SELECT count(*) FROM users';",
+        "CREATE FUNCTION h() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM public.users';",
+        "CREATE FUNCTION k() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM users';",
+    ]);
+    let one = |version: &str| trueup(&project, &["lint", version]).env("COLUMNS", "200").run();
+    one("2").exit(1).says(["fails.search_path", "by the search_path of its caller", "public, pg_temp"]);
+    one("3").exit(1).says(["fails.search_path", "does not end with pg_temp"]);
+    for version in ["4", "5", "6"] {
+        one(version).exit(0);
+    }
+}
+
 /// The same column of several tables is renamed, one statement each.
 #[test]
 fn a_renamed_column_is_found_at_its_own_statement() {

@@ -38,8 +38,9 @@ impl EarlierTimes {
         Self(done.collect())
     }
 
-    /// An estimate of work on so many rows, corrected by how long such work took before in the same database: the part of the
-    /// range in which both agree; where they do not agree, what was measured there counts. Also whether anything was corrected.
+    /// An estimate of work on so many rows, corrected by how long such work took before in the same database. Also whether
+    /// anything was corrected. The low end is never raised: an earlier time may include waiting for others, and the low end
+    /// refuses a migration.
     pub fn correct(&self, kind: WorkKind, rows: u64, estimate: Estimate) -> (Estimate, bool) {
         let same = self.0.iter().filter(|done| done.kind == kind).take(NEWEST);
         let scaled: Vec<(DoneWork, Estimate)> =
@@ -56,8 +57,13 @@ impl EarlierTimes {
             duration(newest.took),
             plural(newest.rows, "row")
         );
-        let (least, most) = (low.max(estimate.low), high.min(estimate.high));
-        let (low, high) = if least <= most { (least, most) } else { (low, high) };
+        let (low, high) = if high < estimate.low {
+            (low, high)
+        } else if low > estimate.high {
+            (estimate.low, high)
+        } else {
+            (estimate.low, high.min(estimate.high))
+        };
         (Estimate { low, high, basis }, true)
     }
 }
@@ -86,9 +92,11 @@ pub fn kind_of(statement: &Statement<'_>, footprint: Option<&Footprint>) -> Opti
         }
     }
     let index = begins(&["create", "index"]) || begins(&["create", "unique", "index"]);
-    if index && super::works::is_slow(&words) {
+    if index && has("where") {
+        None
+    } else if index && super::works::is_slow(&words) {
         Some(WorkKind::SlowIndex)
-    } else if index && !has("where") {
+    } else if index {
         Some(WorkKind::Index)
     } else if begins(&["update"]) && !has("where") && !has("from") {
         Some(WorkKind::Update)
@@ -123,15 +131,20 @@ mod tests {
             earlier("CREATE UNIQUE INDEX CONCURRENTLY k ON a (c)", 500_000, 1_200),
             earlier("CREATE INDEX CONCURRENTLY small ON a (b)", 100, 50_000),
             earlier("ALTER TABLE a ADD COLUMN d int", 1_000_000, 70_000),
+            earlier("CREATE INDEX CONCURRENTLY p ON a (b) WHERE b > 0", 1_000_000, 10),
+            earlier("CREATE INDEX CONCURRENTLY q ON a USING gin (b) WHERE c", 1_000_000, 10),
         ]);
         let (found, corrected) = work.correct(WorkKind::Index, 10_000_000, range(1, 50));
-        assert_eq!((found.low.as_secs(), found.high.as_secs(), corrected), (10, 50, true));
+        assert_eq!((found.low.as_secs(), found.high.as_secs(), corrected), (1, 50, true));
         assert_eq!(
             found.basis,
             "as usual; corrected by 2 earlier index builds in this database, the last of them 2.0 s on 1000000 rows"
         );
         let (found, _) = work.correct(WorkKind::Index, 10_000_000, range(100, 200));
         assert_eq!((found.low.as_secs(), found.high.as_secs()), (10, 72));
+        // It may have waited.
+        let (found, _) = work.correct(WorkKind::Index, 10_000_000, range(1, 5));
+        assert_eq!((found.low.as_secs(), found.high.as_secs()), (1, 72));
         let (found, corrected) = work.correct(WorkKind::Rewrite, 10_000_000, range(1, 50));
         assert_eq!((found, corrected), (range(1, 50), false));
     }

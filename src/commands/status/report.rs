@@ -199,6 +199,7 @@ impl StatusReport {
         let error = step
             .detail
             .as_deref()
+            .filter(|_| step.state != StepState::Done)
             .map(|detail| format!(" ({})", one_line(detail, LONGEST)))
             .unwrap_or_default();
         let when = if step.state == StepState::Done { "after" } else { "in" };

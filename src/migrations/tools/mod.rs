@@ -142,9 +142,8 @@ impl MigrationTool {
             Self::Goose => "marked -- +goose NO TRANSACTION",
             Self::SqlMigrate => "marked -- +migrate Up notransaction",
             Self::Sqlx => "that begins with -- no-transaction",
-            Self::GolangMigrate | Self::NodePgMigrate | Self::Prisma | Self::Sqitch => {
-                "without any other statement"
-            }
+            Self::NodePgMigrate => "in JavaScript, with pgm.noTransaction()",
+            Self::GolangMigrate | Self::Prisma | Self::Sqitch => "without any other statement",
             Self::Alembic | Self::Command | Self::Django | Self::Liquibase | Self::Rails => {
                 "without a transaction"
             }

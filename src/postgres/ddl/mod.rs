@@ -34,7 +34,7 @@ pub use order::{
 };
 pub use privileges::withheld;
 pub use replace::{free_name, is_replaceable, replace, replace_index};
-pub use search_path::{functions_that_find_names, that_find_names};
+pub use search_path::{functions_that_find_names, search_path_of, that_find_names};
 
 use crate::postgres::catalog::{Attribute, Kind, Object};
 

@@ -6,8 +6,8 @@ use super::{PrintedName, printed_name, qualified_names};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object};
 use crate::postgres::sql::{Part, Statement};
 
-/// The functions that find names by the search_path of whoever runs them, each with an object that uses it. Every object is looked at once, and of
-/// the functions those that are used.
+/// The functions that find names by the search_path of whoever runs them, each with an object that uses it. Every object is
+/// looked at once, and of the functions those that are used.
 pub fn functions_that_find_names(catalog: &Catalog) -> Vec<(&Object, &Object)> {
     let mut unsettled: HashMap<PrintedName, Vec<&Object>> = HashMap::new();
     for function in catalog.objects.iter().filter(|object| finds_names_when_it_runs(object)) {
@@ -43,23 +43,42 @@ fn names_without_relation(catalog: &Catalog) -> HashSet<&str> {
     named.map(|object| object.id.name.as_str()).collect()
 }
 
-/// Those of these objects that are functions which find something of the catalog by the search_path of whoever runs them.
+/// Those of these objects that are functions or procedures which find something of the catalog by the search_path of whoever
+/// runs them. One that runs with the rights of its owner finds the temporary tables of its caller first, unless its own
+/// search_path ends with pg_temp (manual, "Writing SECURITY DEFINER Functions Safely").
 pub fn that_find_names<'o>(objects: impl Iterator<Item = &'o Object>, catalog: &Catalog) -> Vec<&'o Object> {
-    let mut functions: Vec<&Object> = objects.filter(|object| finds_names_when_it_runs(object)).collect();
-    if !functions.is_empty() {
+    let is_open = |routine: &Object| match search_path_of(routine) {
+        None => true,
+        Some(path) => routine.is(Attribute::Security, "definer") && !ends_with_temporary(path),
+    };
+    let mut routines: Vec<&Object> =
+        objects.filter(|object| is_parsed_when_it_runs(object) && is_open(object)).collect();
+    if !routines.is_empty() {
         let names = names_without_relation(catalog);
-        functions.retain(|function| names_without_schema(function, &names));
+        routines.retain(|routine| names_without_schema(routine, &names));
     }
-    functions
+    routines
 }
 
-/// Whether the body is parsed when the function runs, with the search_path of whoever runs it.
+/// The search_path that a function or procedure sets.
+pub fn search_path_of(routine: &Object) -> Option<&str> {
+    let mut settings = routine.get(Attribute::Settings).unwrap_or_default().lines();
+    settings.find_map(|setting| setting.strip_prefix("search_path="))
+}
+
+fn ends_with_temporary(path: &str) -> bool {
+    path.rsplit(',').next().is_some_and(|last| last.trim().trim_matches(['"', '\'']) == "pg_temp")
+}
+
 fn finds_names_when_it_runs(object: &Object) -> bool {
-    let settings = object.get(Attribute::Settings).unwrap_or_default();
-    object.id.kind == Kind::Function
+    object.id.kind == Kind::Function && is_parsed_when_it_runs(object) && search_path_of(object).is_none()
+}
+
+/// Whether the body is parsed when the function or procedure runs, with the search_path that is set then.
+fn is_parsed_when_it_runs(object: &Object) -> bool {
+    matches!(object.id.kind, Kind::Function | Kind::Procedure)
         && object.is(Attribute::BodyStyle, "string")
         && !matches!(object.get(Attribute::Language), Some("c" | "internal"))
-        && !settings.lines().any(|setting| setting.starts_with("search_path="))
 }
 
 /// Whether the body names something without its schema.

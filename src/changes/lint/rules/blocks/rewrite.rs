@@ -2,6 +2,7 @@
 
 use super::{LintMatch, LintRule, LintedMigration, waiting};
 use crate::findings::Severity;
+use crate::postgres::sql::words_of;
 
 pub(in crate::changes::lint) const RULE: LintRule = LintRule {
     code: "blocks.rewrite",
@@ -28,10 +29,13 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
 /// What to write in the place of a statement of this text.
 fn instead(text: &str) -> &'static str {
     let has = |word| waiting::has_word(text, word);
+    // SET LOGGED, SET UNLOGGED, SET TABLESPACE, SET ACCESS METHOD; a column may have such a name.
+    let words: Vec<String> = words_of(text).map(str::to_ascii_lowercase).collect();
+    let sets = |word: &str| words.windows(2).any(|pair| pair[0] == "set" && pair[1] == word);
     match waiting::verb(text).as_str() {
         "refresh" => "REFRESH MATERIALIZED VIEW CONCURRENTLY, for which a unique index on it is needed",
         "cluster" | "vacuum" | "truncate" => "leave it to a time when nobody uses the table",
-        _ if ["logged", "unlogged", "tablespace", "access"].into_iter().any(has) => {
+        _ if ["logged", "unlogged", "tablespace", "access"].into_iter().any(sets) => {
             "no form of it avoids this: apply it when nobody uses the table, or fill a new table in batches and rename it"
         }
         _ if has("add") && !has("type") => {
