@@ -167,6 +167,37 @@ fn a_disk_without_the_room_is_said_before_anything_is_restored() {
 }
 
 #[test]
+fn a_copy_reaches_no_other_server() {
+    let insert =
+        "DO $$ BEGIN IF to_regclass('far') IS NOT NULL THEN INSERT INTO far VALUES (1); END IF; END $$;";
+    let (site, database) = site(&[insert]);
+    let remote = support::database();
+    remote.exec("CREATE TABLE far (id int)");
+    database.exec(&format!(
+        "CREATE EXTENSION postgres_fdw;
+         CREATE SERVER remote FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '{}', port '5432', dbname '{}');
+         CREATE USER MAPPING FOR PUBLIC SERVER remote OPTIONS (user '{}');
+         CREATE FOREIGN TABLE far (id int) SERVER remote",
+        database.socket_dir().display(),
+        remote.name(),
+        database.query("SELECT current_user").remove(0).remove(0).unwrap(),
+    ));
+    database.exec(
+        "CREATE SUBSCRIPTION news CONNECTION 'host=nowhere.invalid' PUBLICATION p WITH (connect = false)",
+    );
+    database.exec("INSERT INTO far VALUES (0)");
+    take(&site, &database);
+    // The server does not drop a database that has a subscription.
+    database.exec("ALTER SUBSCRIPTION news SET (slot_name = NONE)");
+    database.exec("DROP SUBSCRIPTION news");
+    site.trueup(["rehearse", "--from-backup"], &database).exit(1).says([
+        "note: dropped in the copy, so that it cannot reach other servers: 1 user mapping and 1 subscription",
+        "user mapping not found",
+    ]);
+    assert_eq!(remote.query("SELECT count(*) FROM far"), [[Some("1".to_owned())]]);
+}
+
+#[test]
 fn a_damaged_backup_says_nothing_of_migrations() {
     let (site, database) = site(&["ALTER TABLE users ADD COLUMN a int;"]);
     let id = take(&site, &database);

@@ -18,6 +18,7 @@ use crate::backup::{Manifest, Programs, Scope, Store, StoredBackup};
 use crate::changes::plan::MigrationPlan;
 use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::output;
+use crate::postgres::connection::{Target, server_failure};
 use crate::postgres::scratch::Scratch;
 use crate::project::Settings;
 use crate::text::{duration, plural, short_id, size};
@@ -186,7 +187,9 @@ impl ChosenBackup {
         let restored = restore::restore_into_scratch(scratch, &archive, options, stop, &mut progress).await;
         progress.end(restored.is_ok());
         let (database, derivation) = restored.map_err(not_restored)?;
+        let cut = cut_off(&Target::parse(&scratch.url(&database))?, &application).await?;
         let mut ground = Ground::restored(settings, scratch, database, prepared).await?;
+        ground.notes.extend(cut);
         ground.notes.extend(derivation.missing.iter().map(|missing| format!("not restored: {missing}")));
         let caught_up = catch_up(&mut ground, prepared, &manifest).await?;
         let backup = RehearsedBackup {
@@ -204,6 +207,53 @@ impl ChosenBackup {
         };
         Ok((ground, backup))
     }
+}
+
+/// The statements that keep the copy from reaching other servers. A dump has the passwords of user mappings. A subscription
+/// without a slot is dropped without a connection to its publisher, whose slot the real database uses.
+const CUT_OFF: &str = "SELECT 'user mapping' AS kind, srvname AS name, 0 AS step, pg_catalog.format('DROP USER MAPPING FOR %s SERVER %I',
+      CASE WHEN umuser = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(usename) END, srvname) AS statement
+    FROM pg_catalog.pg_user_mappings
+    UNION ALL
+    SELECT CASE step WHEN 3 THEN 'subscription' END, subname, step, pg_catalog.format(CASE step WHEN 1 THEN 'ALTER SUBSCRIPTION %I DISABLE'
+      WHEN 2 THEN 'ALTER SUBSCRIPTION %I SET (slot_name = NONE)' ELSE 'DROP SUBSCRIPTION %I' END, subname)
+    FROM (SELECT s.subname, step FROM pg_catalog.pg_subscription AS s
+      JOIN pg_catalog.pg_database AS d ON d.oid = s.subdbid, pg_catalog.generate_series(1, 3) AS step
+      WHERE d.datname = pg_catalog.current_database()) AS steps
+    ORDER BY step, name";
+
+/// Drops the user mappings and the subscriptions of a restored database before anything runs in it: a statement, a trigger or a
+/// seed would write to the real remote database. Returns what is to be said of that.
+///
+/// # Errors
+/// Exit 3: the server refuses it.
+async fn cut_off(target: &Target, application: &str) -> Result<Option<String>> {
+    let doing = |error| server_failure(error, "cutting the restored copy off from other servers");
+    let mut session = target.connect(application).await?.unobserved();
+    let (mut mappings, mut subscriptions) = (0, 0);
+    for row in session.query(CUT_OFF).await.map_err(doing)? {
+        let kind: Option<String> = row.get("kind").map_err(|error| doing(error.into()))?;
+        let statement: String = row.get("statement").map_err(|error| doing(error.into()))?;
+        session.execute(statement).await.map_err(doing)?;
+        match kind.as_deref() {
+            Some("user mapping") => mappings += 1,
+            Some(_) => subscriptions += 1,
+            None => {}
+        }
+    }
+    session.close().await;
+    let dropped: Vec<String> = [(mappings, "user mapping"), (subscriptions, "subscription")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, kind)| plural(count, kind))
+        .collect();
+    Ok((!dropped.is_empty()).then(|| {
+        format!(
+            "dropped in the copy, so that it cannot reach other servers: {}; a statement that needs one of them fails in the \
+             rehearsal alone",
+            dropped.join(" and ")
+        )
+    }))
 }
 
 /// Applies what the real database has and the backup has not. Returns what that was.
