@@ -167,6 +167,32 @@ fn a_disk_without_the_room_is_said_before_anything_is_restored() {
 }
 
 #[test]
+fn rows_that_are_changed_take_disk_each_time() {
+    let (site, database) = site(&[
+        "ALTER TABLE users ADD COLUMN a int;\nUPDATE users SET name = upper(name);\n-- down\nALTER TABLE users DROP COLUMN a;",
+    ]);
+    database.exec("VACUUM ANALYZE users");
+    let size = database.query("SELECT pg_relation_size('users')").remove(0).remove(0).unwrap();
+    take(&site, &database);
+    let backup = &document(site.trueup(["rehearse", "--from-backup"], &database))["backup"];
+    let bytes = |key: &str| backup[key].as_u64().unwrap();
+    let beside = bytes("disk_bytes") - bytes("database_bytes");
+    assert!(beside >= 3 * size.parse::<u64>().unwrap(), "{beside} beside {backup}, {size}");
+}
+
+#[test]
+fn a_full_disk_is_no_fault_of_a_migration() {
+    let full = "DO $$ BEGIN IF EXISTS (SELECT FROM users) THEN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; \
+                END IF; END $$;";
+    let (site, database) = site(&[full]);
+    take(&site, &database);
+    site.trueup(["rehearse", "--from-backup"], &database)
+        .exit(3)
+        .says(["the rehearsal was not finished", "could not extend file", "Free disk or memory there"])
+        .lacks("rehearse.failed");
+}
+
+#[test]
 fn a_copy_reaches_no_other_server() {
     let insert =
         "DO $$ BEGIN IF to_regclass('far') IS NOT NULL THEN INSERT INTO far VALUES (1); END IF; END $$;";

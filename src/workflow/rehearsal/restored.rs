@@ -8,19 +8,22 @@ use anyhow::Result;
 
 use super::WantedBackup;
 use super::ground::Ground;
-use super::judge::says_something_of_the_project;
+use super::judge::{is_out_of_resources, not_finished, says_something_of_the_project};
 use super::live::Live;
 use super::outcome::RehearsedBackup;
 use super::phase::{self, Way};
-use super::prepare::{Prepared, applied_versions};
+use super::prepare::{Prepared, applied_versions, reversible};
 use crate::backup::restore::{self, TrialOptions, VerifiedArchive};
 use crate::backup::{Manifest, Programs, Scope, Store, StoredBackup};
-use crate::changes::plan::MigrationPlan;
+use crate::changes::plan::Step;
 use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::output;
 use crate::postgres::connection::{Target, server_failure};
+use crate::postgres::lock_mode::LockMode;
 use crate::postgres::scratch::Scratch;
+use crate::postgres::sql::words_of;
 use crate::project::Settings;
+use crate::snapshot::Size;
 use crate::text::{duration, plural, short_id, size};
 use crate::workflow::backup_store::{self, LatestOf};
 use crate::workflow::deliver;
@@ -69,7 +72,7 @@ pub(super) async fn choose(
         return Err(Failure::new(Exit::Refused, what).next("name a full one: trueup backup list").into());
     }
     let own = is_own(&manifest);
-    let disk = manifest.database_bytes.saturating_add(written_beside(&prepared.plan, live));
+    let disk = manifest.database_bytes.saturating_add(written_beside(prepared, live));
     Ok(ChosenBackup { store, manifest, own, disk })
 }
 
@@ -112,8 +115,18 @@ async fn newest(store: &Store, live: &Live, is_own: impl Fn(&Manifest) -> bool) 
     ))
 }
 
-/// How many bytes the migrations write beside what is there: what they rewrite, and the indexes that they build.
-fn written_beside(plan: &MigrationPlan, live: &Live) -> u64 {
+/// How many bytes the migrations write beside what is there: what they rewrite, the indexes that they build, and the new versions
+/// of the rows that they change each time: where a down script reverts them, that is up, down, and up again.
+fn written_beside(prepared: &Prepared, live: &Live) -> u64 {
+    let plan = &prepared.plan;
+    let versions = plan.steps.iter().map(|step| step.version).collect();
+    let reverted = reversible(prepared, &versions).map(|(_, reverted)| reverted).unwrap_or_default();
+    let changed = plan.steps.iter().map(|step| {
+        let bytes = changed_tables(step, live).map(|size| size.bytes.saturating_add(size.index_bytes));
+        let times = if reverted.contains(&step.version) { 3 } else { 1 };
+        bytes.fold(0, u64::saturating_add).saturating_mul(times)
+    });
+    let changed = changed.fold(0, u64::saturating_add);
     let footprints = plan.steps.iter().flat_map(|step| &step.footprints);
     let bytes = footprints.map(|footprint| {
         let size = |relation: &str| live.sizes.get(relation);
@@ -123,7 +136,33 @@ fn written_beside(plan: &MigrationPlan, live: &Live) -> u64 {
         // An index is not larger than its table but in odd cases.
         rewritten.chain(indexed.map(|size| size.bytes)).fold(0, u64::saturating_add)
     });
-    bytes.fold(0, u64::saturating_add)
+    bytes.fold(changed, u64::saturating_add)
+}
+
+/// The tables whose rows each statement changes, which leaves the old rows where they are. How much an INSERT adds is not known.
+fn changed_tables<'l>(step: &'l Step, live: &'l Live) -> impl Iterator<Item = &'l Size> {
+    let changing = step.script.statements.iter().filter(|statement| {
+        let mut words = words_of(&statement.text);
+        let first = words.next().unwrap_or_default();
+        let adds = ["insert", "copy"].iter().any(|word| first.eq_ignore_ascii_case(word));
+        statement.is_data() && (!adds || words.any(|word| word.eq_ignore_ascii_case("conflict")))
+    });
+    changing.flat_map(move |statement| {
+        let at = statement.as_statement().position();
+        let measured = step.footprints.iter().filter(|footprint| footprint.at == at);
+        let measured = measured.flat_map(|footprint| &footprint.locks);
+        let mut names: BTreeSet<String> = measured
+            .filter(|(_, mode)| **mode == LockMode::RowExclusive)
+            .map(|(relation, _)| relation.to_string())
+            .collect();
+        // A stronger lock of an earlier statement of the transaction hides this one from what was measured.
+        let written = statement.locks.iter().filter(|lock| lock.mode == LockMode::RowExclusive);
+        for name in written.map(|lock| lock.relation.to_string()) {
+            let qualified = format!(".{name}");
+            names.extend(live.sizes.keys().filter(|key| **key == name || key.ends_with(&qualified)).cloned());
+        }
+        names.into_iter().filter_map(|name| live.sizes.get(&name))
+    })
 }
 
 /// A backup that cannot be used was not looked at further.
@@ -279,6 +318,9 @@ async fn catch_up(ground: &mut Ground<'_>, prepared: &Prepared, manifest: &Manif
         let way = Way::Up { versions: &missing, marked: false };
         let done = phase::run(ground, declared, &way, &[]).await?;
         if let Some(failure) = done.failure {
+            if is_out_of_resources(&failure) {
+                return Err(not_finished(failure.into()));
+            }
             let what = format!(
                 "backup {id} is older than {}, which the database has and which cannot be applied to its rows: {}",
                 named(&missing).join(", "),
