@@ -164,6 +164,11 @@ fn a_disk_without_the_room_is_said_before_anything_is_restored() {
             "TMPDIR",
         ])
         .lacks("hashing");
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    site.trueup(["rehearse", "--from-backup"], &database)
+        .env("TMPDIR", memory.path())
+        .exit(4)
+        .says("it lies in memory, where rows of a backup must not be");
 }
 
 #[test]
