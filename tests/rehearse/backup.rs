@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use trueup::backup::Manifest;
+use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
 use super::{codes, document, project};
 use crate::support::project::Project;
@@ -226,6 +229,31 @@ fn a_copy_reaches_no_other_server() {
         "user mapping not found",
     ]);
     assert_eq!(remote.query("SELECT count(*) FROM far"), [[Some("1".to_owned())]]);
+}
+
+#[test]
+fn an_interrupted_restore_leaves_nothing() {
+    let (site, database) = site(&["ALTER TABLE users ADD COLUMN a int;"]);
+    database.exec(
+        "CREATE MATERIALIZED VIEW slow AS
+         SELECT CASE WHEN starts_with(current_database(), 'trueup_verify') THEN pg_sleep(31.5)::text END AS slept",
+    );
+    take(&site, &database);
+    let (runtime, options) = (support::runtime(), ScratchOptions::default());
+    let mut server = runtime.block_on(Scratch::start(&options)).unwrap();
+    let host = runtime.block_on(server.create_database()).unwrap();
+    let url = server.url(&host);
+    let mut session = runtime.block_on(server.connect(&host)).unwrap();
+    let mut rows = |sql: &str| runtime.block_on(support::rows(&mut session, sql)).unwrap();
+    let running = site.trueup(["rehearse", "--from-backup"], &database).args(["--scratch-url", &url]).start();
+    support::wait_for("the restore", || {
+        let asleep = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'REFRESH MATERIALIZED VIEW%slow%' AND state = 'active'";
+        !rows(asleep).is_empty()
+    });
+    running.stop(Signal::SIGINT, Duration::from_secs(15));
+    support::wait_for("its database to be dropped", || {
+        rows("SELECT 1 FROM pg_database WHERE datname LIKE 'trueup_verify%'").is_empty()
+    });
 }
 
 #[test]
