@@ -294,6 +294,11 @@ fn a_check_that_a_migration_requires_is_asked_on_real_rows() {
     ran.says(["rehearse.failed: V2__m", "V2__m is not applied", "names"]);
     // Made rows are not asked.
     site.trueup(["rehearse"], &database).exit(0);
+    // A check that cannot be run is at fault itself.
+    fs::write(site.path().join("checks/names.sql"), check.replace("name IS", "nothing IS")).unwrap();
+    let found = document(site.trueup(["rehearse", "--from-backup"], &database));
+    assert_eq!(codes(&found)[0], "rehearse.failed");
+    assert_eq!(found["findings"][0]["location"]["file"], "checks/names.sql", "{found:#}");
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl Rehearsal {
         let title = step.map(|step| step.title.clone()).unwrap_or_default();
         let file = step.map(|step| settings.project.display(&step.path)).unwrap_or_default();
         let place = match &failure.at {
-            Some(at) => at_place(Location::new(file, at.line), at.column),
+            Some(at) => at_place(Location::new(at.file.clone(), at.line), at.column),
             None => Location::new(file, 1),
         };
         let (what, advice) = match failure.exit {
