@@ -309,7 +309,7 @@ async fn catch_up(ground: &mut Ground<'_>, prepared: &Prepared, manifest: &Manif
     if !ahead.is_empty() {
         let what = format!("backup {id} has {}, which the database has not", ahead.join(", "));
         return Err(Failure::new(Exit::Refused, what)
-            .code(ErrorCode::BACKUP_NOT_FOUND)
+            .code(ErrorCode::BACKUP_TOO_NEW)
             .next("name a backup that is not newer than the database: --from-backup ID (trueup backup list)")
             .into());
     }
