@@ -272,6 +272,8 @@ error_codes! {
     BACKUP_STORE_CREDENTIALS = "backup.store_credentials";
     /// There is no such backup, or several.
     BACKUP_NOT_FOUND = "backup.not_found";
+    /// A backup has migrations that the database does not have.
+    BACKUP_TOO_NEW = "backup.too_new";
     /// A backup is damaged.
     BACKUP_DAMAGED = "backup.damaged";
     /// No backup could be taken.

@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use trueup::backup::Manifest;
+use trueup::postgres::scratch::{Scratch, ScratchOptions};
 
 use super::{codes, document, project};
 use crate::support::project::Project;
@@ -53,7 +56,7 @@ fn real_rows_are_worked_on_and_measured() {
         "of disk\n",
         "on the rows of backup ",
         "old: version 1, 5",
-        "note: times are measured on the rows of the backup, on this machine; nothing is estimated",
+        "note: times are measured on the rows of the backup, on this machine, without fsync: a real server may be slower",
         "OK: 1 migration applied, reverted, and applied again",
     ])
     .lacks("real: ");
@@ -147,6 +150,8 @@ fn what_the_database_has_and_the_backup_has_not_is_applied_before() {
     site.trueup(["rehearse", "--from-backup", &newer], &behind)
         .exit(4)
         .says(["has V2__m, which the database has not", "not newer than the database"]);
+    let refused = site.trueup(["rehearse", "--from-backup", &newer, "--format", "json"], &behind).exit(4);
+    assert_eq!(refused.json()["error"]["code"], "backup.too_new");
     site.trueup(["rehearse", "--from-backup", &older], &behind).exit(0);
 }
 
@@ -164,6 +169,93 @@ fn a_disk_without_the_room_is_said_before_anything_is_restored() {
             "TMPDIR",
         ])
         .lacks("hashing");
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    site.trueup(["rehearse", "--from-backup"], &database)
+        .env("TMPDIR", memory.path())
+        .exit(4)
+        .says("it lies in memory, where rows of a backup must not be");
+}
+
+#[test]
+fn rows_that_are_changed_take_disk_each_time() {
+    let (site, database) = site(&[
+        "ALTER TABLE users ADD COLUMN a int;\nUPDATE users SET name = upper(name);\n-- down\nALTER TABLE users DROP COLUMN a;",
+    ]);
+    database.exec("VACUUM ANALYZE users");
+    let size = database.query("SELECT pg_relation_size('users')").remove(0).remove(0).unwrap();
+    take(&site, &database);
+    let backup = &document(site.trueup(["rehearse", "--from-backup"], &database))["backup"];
+    let bytes = |key: &str| backup[key].as_u64().unwrap();
+    let beside = bytes("disk_bytes") - bytes("database_bytes");
+    assert!(beside >= 3 * size.parse::<u64>().unwrap(), "{beside} beside {backup}, {size}");
+}
+
+#[test]
+fn a_full_disk_is_no_fault_of_a_migration() {
+    let full = "DO $$ BEGIN IF EXISTS (SELECT FROM users) THEN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; \
+                END IF; END $$;";
+    let (site, database) = site(&[full]);
+    take(&site, &database);
+    site.trueup(["rehearse", "--from-backup"], &database)
+        .exit(3)
+        .says(["the rehearsal was not finished", "could not extend file", "Free disk or memory there"])
+        .lacks("rehearse.failed");
+}
+
+#[test]
+fn a_copy_reaches_no_other_server() {
+    let insert =
+        "DO $$ BEGIN IF to_regclass('far') IS NOT NULL THEN INSERT INTO far VALUES (1); END IF; END $$;";
+    let (site, database) = site(&[insert]);
+    let remote = support::database();
+    remote.exec("CREATE TABLE far (id int)");
+    database.exec(&format!(
+        "CREATE EXTENSION postgres_fdw;
+         CREATE SERVER remote FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '{}', port '5432', dbname '{}');
+         CREATE USER MAPPING FOR PUBLIC SERVER remote OPTIONS (user '{}');
+         CREATE FOREIGN TABLE far (id int) SERVER remote",
+        database.socket_dir().display(),
+        remote.name(),
+        database.query("SELECT current_user").remove(0).remove(0).unwrap(),
+    ));
+    database.exec(
+        "CREATE SUBSCRIPTION news CONNECTION 'host=nowhere.invalid' PUBLICATION p WITH (connect = false)",
+    );
+    database.exec("INSERT INTO far VALUES (0)");
+    take(&site, &database);
+    // The server does not drop a database that has a subscription.
+    database.exec("ALTER SUBSCRIPTION news SET (slot_name = NONE)");
+    database.exec("DROP SUBSCRIPTION news");
+    site.trueup(["rehearse", "--from-backup"], &database).exit(1).says([
+        "note: dropped in the copy, so that it cannot reach other servers: 1 user mapping and 1 subscription",
+        "user mapping not found",
+    ]);
+    assert_eq!(remote.query("SELECT count(*) FROM far"), [[Some("1".to_owned())]]);
+}
+
+#[test]
+fn an_interrupted_restore_leaves_nothing() {
+    let (site, database) = site(&["ALTER TABLE users ADD COLUMN a int;"]);
+    database.exec(
+        "CREATE MATERIALIZED VIEW slow AS
+         SELECT CASE WHEN starts_with(current_database(), 'trueup_verify') THEN pg_sleep(31.5)::text END AS slept",
+    );
+    take(&site, &database);
+    let (runtime, options) = (support::runtime(), ScratchOptions::default());
+    let mut server = runtime.block_on(Scratch::start(&options)).unwrap();
+    let host = runtime.block_on(server.create_database()).unwrap();
+    let url = server.url(&host);
+    let mut session = runtime.block_on(server.connect(&host)).unwrap();
+    let mut rows = |sql: &str| runtime.block_on(support::rows(&mut session, sql)).unwrap();
+    let running = site.trueup(["rehearse", "--from-backup"], &database).args(["--scratch-url", &url]).start();
+    support::wait_for("the restore", || {
+        let asleep = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'REFRESH MATERIALIZED VIEW%slow%' AND state = 'active'";
+        !rows(asleep).is_empty()
+    });
+    running.stop(Signal::SIGINT, Duration::from_secs(15));
+    support::wait_for("its database to be dropped", || {
+        rows("SELECT 1 FROM pg_database WHERE datname LIKE 'trueup_verify%'").is_empty()
+    });
 }
 
 #[test]
@@ -204,6 +296,11 @@ fn a_check_that_a_migration_requires_is_asked_on_real_rows() {
     ran.says(["rehearse.failed: V2__m", "V2__m is not applied", "names"]);
     // Made rows are not asked.
     site.trueup(["rehearse"], &database).exit(0);
+    // A check that cannot be run is at fault itself.
+    fs::write(site.path().join("checks/names.sql"), check.replace("name IS", "nothing IS")).unwrap();
+    let found = document(site.trueup(["rehearse", "--from-backup"], &database));
+    assert_eq!(codes(&found)[0], "rehearse.failed");
+    assert_eq!(found["findings"][0]["location"]["file"], "checks/names.sql", "{found:#}");
 }
 
 #[test]

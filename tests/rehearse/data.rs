@@ -95,3 +95,13 @@ fn what_a_check_finds_among_real_rows_is_reported_and_more_than_before_is_a_find
         (&Value::from(3), &Value::from(1))
     );
 }
+
+#[test]
+fn what_fails_on_empty_tables_is_not_excused_with_made_rows() {
+    let site = project(&["ALTER TABLE users ADD COLUMN a int;"]);
+    check(&site, "names", "SELECT id FROM users WHERE nothing IS NULL");
+    let ran = rehearse(&site).args(["--rows", "10"]).exit(1);
+    ran.says("rehearse.check: names").lacks("may be no fault");
+    let found = document(rehearse(&site).args(["--rows", "10"]));
+    assert_eq!(codes(&found), ["rehearse.check"]);
+}

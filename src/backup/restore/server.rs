@@ -54,6 +54,8 @@ pub struct RestoreServer {
     pub(super) may_create: bool,
     /// The clock of the server: `20261126T1130Z`.
     pub(super) now: String,
+    /// The temporary name of a new database; `None` for one that is made when the database is created.
+    pub(super) temporary: Option<String>,
 }
 
 /// A database of the server.
@@ -170,6 +172,7 @@ impl RestoreServer {
             may_create: flag("may_create")?,
             role: text("role")?,
             now: text("now")?,
+            temporary: None,
         };
         if standby || read_only {
             let what = match standby {
@@ -227,7 +230,7 @@ impl RestoreServer {
         tablespace: Option<&str>,
         comment: &str,
     ) -> Result<String> {
-        let name = restoring(meant);
+        let name = self.temporary.clone().unwrap_or_else(|| restoring(meant));
         let mut sql = format!("CREATE DATABASE {} TEMPLATE template0", identifier(&name));
         sql.push_str(&format!(" ENCODING {}", literal(&source.encoding)));
         sql.push_str(&self.locale(source)?);
@@ -416,7 +419,7 @@ pub(super) fn comment_on(name: &str, comment: Option<&str>) -> String {
 }
 
 /// A temporary name for a database while it is restored.
-fn restoring(meant: &str) -> String {
+pub(super) fn restoring(meant: &str) -> String {
     let ulid = Ulid::generate().to_string().to_ascii_lowercase();
     let tail = &ulid[ulid.len() - TAIL..];
     format!("{}{RESTORING}{tail}", shortened(meant, RESTORING.len() + TAIL))

@@ -9,7 +9,7 @@ use super::super::progress::BackupObserver;
 use super::super::store::Store;
 use super::archive::{VerifiedArchive, major_of};
 use super::compatibility::Compatibility;
-use super::server::RestoreServer;
+use super::server::{RestoreServer, restoring};
 use super::{Derivation, RestoreJob, swap};
 use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::postgres::connection::{ServerVersion, Target};
@@ -114,7 +114,7 @@ impl TrialRestore {
         let backup = VerifiedArchive::read(store, manifest, programs, observer).await.map_err(damaged)?;
         let options = TrialOptions { application, search_path, analyze: false };
         let (mut server, restored, derivation) = match self {
-            Self::Server(target) => restored_on(target, &backup, options, stop, observer).await?,
+            Self::Server(target) => restored_on((target, None), &backup, options, stop, observer).await?,
             Self::Scratch(scratch) => restored_in(scratch, &backup, options, stop, observer).await?,
         };
         server.drop(&restored).await?;
@@ -157,12 +157,16 @@ async fn restored_in(
     }
     let beside = scratch.create_database().await?;
     let target = Target::parse(&scratch.url(&beside))?;
-    restored_on(&target, backup, options, stop, observer).await
+    // It is noted before the database is there: whoever interrupts the restore leaves nothing on a given server.
+    let temporary = restoring(NAME);
+    scratch.note_database(&temporary);
+    restored_on((&target, Some(temporary)), backup, options, stop, observer).await
 }
 
-/// Restores a backup into a new database of this server. Returns its temporary name, and the server that its name is locked on.
+/// Restores a backup into a new database of this server, with this temporary name where one is given. Returns its temporary
+/// name, and the server that its name is locked on.
 async fn restored_on(
-    target: &Target,
+    (target, temporary): (&Target, Option<String>),
     backup: &VerifiedArchive<'_>,
     TrialOptions { application, search_path, analyze }: TrialOptions<'_>,
     stop: StopSignal,
@@ -171,6 +175,7 @@ async fn restored_on(
     let mut server = RestoreServer::open(target, application).await?;
     server.lock_database_name(NAME).await?;
     swap::recover(&mut server, NAME).await?;
+    server.temporary = temporary;
     let fit = Compatibility::of(&mut server, backup, 2).await?;
     let mut restoring = RestoreJob {
         server: &mut server,

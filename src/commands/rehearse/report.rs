@@ -154,7 +154,7 @@ impl RehearsalReport {
                 "times are those of {made} made rows on this machine; how many rows a real database has is not known here"
             ),
             TimesBasis::RealRows => {
-                "times are measured on the rows of the backup, on this machine; nothing is estimated"
+                "times are measured on the rows of the backup, on this machine, without fsync: a real server may be slower"
                     .to_owned()
             }
         })

@@ -76,6 +76,11 @@ impl Given {
         name
     }
 
+    /// A database of this name is dropped in any case.
+    pub(super) fn note_database(&mut self, name: &str) {
+        self.databases.push(name.to_owned());
+    }
+
     pub(super) fn role_made(&mut self, name: &str) {
         self.roles.push(name.to_owned());
     }

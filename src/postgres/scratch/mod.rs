@@ -180,6 +180,13 @@ impl Scratch {
         ScratchDatabase { name }
     }
 
+    /// Notes a name that another part of trueup gives a database on this server for a while. It is removed with the others.
+    pub fn note_database(&mut self, name: &str) {
+        if let Host::Given(given) = &mut self.host {
+            given.note_database(name);
+        }
+    }
+
     async fn create(&mut self, template: Option<&ScratchDatabase>) -> Result<ScratchDatabase> {
         let ScratchDatabase { name } = self.new_name();
         let from = template.map_or("template0", ScratchDatabase::name);

@@ -37,6 +37,22 @@ pub fn temporary_places() -> Vec<PathBuf> {
     distinct
 }
 
+/// Whether a directory is on a file system that keeps files in memory.
+#[cfg(target_os = "linux")]
+fn lies_in_memory(path: &Path) -> bool {
+    use nix::sys::statfs::{FsType, TMPFS_MAGIC, statfs};
+
+    /// `RAMFS_MAGIC` in linux/magic.h.
+    const RAMFS: FsType = FsType(0x8584_58f6);
+    statfs(path).is_ok_and(|found| [TMPFS_MAGIC, RAMFS].contains(&found.filesystem_type()))
+}
+
+/// Whether a directory is on a file system that keeps files in memory: other systems have none by default.
+#[cfg(not(target_os = "linux"))]
+fn lies_in_memory(_: &Path) -> bool {
+    false
+}
+
 /// Makes something in the first place for temporary files that takes it.
 ///
 /// # Errors
@@ -66,7 +82,11 @@ impl Home {
         let mut reasons = Vec::new();
         let needed = rows.unwrap_or(0).saturating_add(ENOUGH);
         for base in temporary_places().iter().filter(|base| rows.is_none() || *base != Path::new(MEMORY)) {
-            match Self::below(base, account, needed) {
+            let made = match rows.is_some() && lies_in_memory(base) {
+                true => Err(anyhow::anyhow!("it lies in memory, where rows of a backup must not be")),
+                false => Self::below(base, account, needed),
+            };
+            match made {
                 Ok(home) => return Ok(home),
                 Err(why) => reasons.push(format!("\n  {}: {why:#}", base.display())),
             }
@@ -260,6 +280,13 @@ mod tests {
             refused.contains("MB free, 1099511628032 MB needed") && !refused.contains(MEMORY),
             "{refused}"
         );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn memory_is_told_from_a_disk() {
+        assert!(!lies_in_memory(Path::new("/proc")) && !lies_in_memory(Path::new("/nowhere")));
+        assert!(lies_in_memory(Path::new(MEMORY)), "{MEMORY} is a tmpfs on Linux");
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::workflow::write_command::WriteCommand;
 use crate::workflow::{data_checks, seeding};
 use crate::writer::StopSignal;
 
+/// What a note says of a seed or a check that failed.
+const MAY_BE_NO_FAULT: &str = "failed, which may be no fault, as";
+
 /// How many rows each data check found; those that could not be run are left out.
 pub(super) type RowsFound = BTreeMap<String, u64>;
 
@@ -109,7 +112,10 @@ impl Rehearsal {
         before: &RowsFound,
         is_last: bool,
     ) -> Result<()> {
+        // With made rows this is done once more: what is said is of the last time.
         self.checks.clear();
+        self.seeds = None;
+        self.notes.retain(|note| !note.contains(MAY_BE_NO_FAULT));
         if !prepared.declared.seeds.is_empty() {
             match ground.seed(&prepared.declared.seeds).await? {
                 Ok(seeds) => self.seeds = Some(seeds),
@@ -140,16 +146,16 @@ impl Rehearsal {
     }
 
     fn fails(&mut self, is_last: bool, (code, kind, object): (&str, &'static str, &str), failure: Failure) {
+        if self.findings.iter().any(|finding| finding.code == code && finding.object == object) {
+            return;
+        }
         let excuse = match self.times {
             _ if !is_last => "not all migrations are part of this rehearsal",
             TimesBasis::MadeRows => "these rows are made",
             TimesBasis::EmptyTables | TimesBasis::RealRows => "",
         };
         if !excuse.is_empty() {
-            self.notes.push(format!(
-                "{kind} {object} failed, which may be no fault, as {excuse}: {}",
-                failure.what
-            ));
+            self.notes.push(format!("{kind} {object} {MAY_BE_NO_FAULT} {excuse}: {}", failure.what));
             return;
         }
         let finding = Finding::new(code, Severity::Error, kind, object, Change::Different);

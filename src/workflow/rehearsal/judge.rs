@@ -8,8 +8,9 @@ use super::ground::Ground;
 use super::in_words;
 use super::outcome::{Rehearsal, TimesBasis};
 use super::phase::PhaseOutcome;
-use crate::error::{Exit, Failure, with_failure};
+use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::findings::{Change, Finding, LOCK_FILE, Location, Remedy, Severity, Sides};
+use crate::postgres::connection::sqlstate;
 use crate::project::Settings;
 use crate::workflow::project_model::ProjectModel;
 
@@ -77,7 +78,7 @@ impl Rehearsal {
         let title = step.map(|step| step.title.clone()).unwrap_or_default();
         let file = step.map(|step| settings.project.display(&step.path)).unwrap_or_default();
         let place = match &failure.at {
-            Some(at) => at_place(Location::new(file, at.line), at.column),
+            Some(at) => at_place(Location::new(at.file.clone(), at.line), at.column),
             None => Location::new(file, 1),
         };
         let (what, advice) = match failure.exit {
@@ -162,15 +163,30 @@ impl Rehearsal {
 
 /// Whether a failure is about the project's files or the rows, and not about the machinery of the rehearsal.
 pub(super) fn says_something_of_the_project(failure: &Failure) -> bool {
-    matches!(failure.exit, Exit::Findings | Exit::RolledBack | Exit::Partial | Exit::Refused | Exit::Usage)
+    let exits = [Exit::Findings, Exit::RolledBack, Exit::Partial, Exit::Refused, Exit::Usage];
+    exits.contains(&failure.exit) && !is_out_of_resources(failure)
+}
+
+/// Whether the server had no disk, memory or connections left. The failure of a migration has the code in a line of its text.
+pub(super) fn is_out_of_resources(failure: &Failure) -> bool {
+    let state = failure.what.lines().filter_map(|line| line.strip_prefix("SQLSTATE "));
+    failure.code == Some(ErrorCode::SERVER_OUT_OF_RESOURCES)
+        || state.into_iter().any(|state| state.starts_with(sqlstate::RESOURCES_CLASS))
 }
 
 /// A failure that keeps the rehearsal from telling anything.
 pub(super) fn not_finished(error: anyhow::Error) -> anyhow::Error {
-    with_failure(error, |failure| Failure {
-        what: format!("the rehearsal was not finished: {}", failure.what),
-        next: "only the throwaway server was touched; run the same command again".to_owned(),
-        ..failure
+    with_failure(error, |failure| {
+        let what = format!("the rehearsal was not finished: {}", failure.what);
+        if is_out_of_resources(&failure) {
+            let next = "only the throwaway server was touched. Free disk or memory there (TMPDIR names another disk, \
+                        --scratch-url another server), then run the same command again";
+            return Failure { at: failure.at, ..Failure::cannot_tell(what) }
+                .code(ErrorCode::SERVER_OUT_OF_RESOURCES)
+                .next(next);
+        }
+        let next = "only the throwaway server was touched; run the same command again".to_owned();
+        Failure { what, next, ..failure }
     })
 }
 

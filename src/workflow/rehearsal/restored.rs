@@ -8,18 +8,22 @@ use anyhow::Result;
 
 use super::WantedBackup;
 use super::ground::Ground;
-use super::judge::says_something_of_the_project;
+use super::judge::{is_out_of_resources, not_finished, says_something_of_the_project};
 use super::live::Live;
 use super::outcome::RehearsedBackup;
 use super::phase::{self, Way};
-use super::prepare::{Prepared, applied_versions};
+use super::prepare::{Prepared, applied_versions, reversible};
 use crate::backup::restore::{self, TrialOptions, VerifiedArchive};
 use crate::backup::{Manifest, Programs, Scope, Store, StoredBackup};
-use crate::changes::plan::MigrationPlan;
+use crate::changes::plan::Step;
 use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::output;
+use crate::postgres::connection::{Target, server_failure};
+use crate::postgres::lock_mode::LockMode;
 use crate::postgres::scratch::Scratch;
+use crate::postgres::sql::words_of;
 use crate::project::Settings;
+use crate::snapshot::Size;
 use crate::text::{duration, plural, short_id, size};
 use crate::workflow::backup_store::{self, LatestOf};
 use crate::workflow::deliver;
@@ -68,7 +72,7 @@ pub(super) async fn choose(
         return Err(Failure::new(Exit::Refused, what).next("name a full one: trueup backup list").into());
     }
     let own = is_own(&manifest);
-    let disk = manifest.database_bytes.saturating_add(written_beside(&prepared.plan, live));
+    let disk = manifest.database_bytes.saturating_add(written_beside(prepared, live));
     Ok(ChosenBackup { store, manifest, own, disk })
 }
 
@@ -111,8 +115,18 @@ async fn newest(store: &Store, live: &Live, is_own: impl Fn(&Manifest) -> bool) 
     ))
 }
 
-/// How many bytes the migrations write beside what is there: what they rewrite, and the indexes that they build.
-fn written_beside(plan: &MigrationPlan, live: &Live) -> u64 {
+/// How many bytes the migrations write beside what is there: what they rewrite, the indexes that they build, and the new versions
+/// of the rows that they change each time: where a down script reverts them, that is up, down, and up again.
+fn written_beside(prepared: &Prepared, live: &Live) -> u64 {
+    let plan = &prepared.plan;
+    let versions = plan.steps.iter().map(|step| step.version).collect();
+    let reverted = reversible(prepared, &versions).map(|(_, reverted)| reverted).unwrap_or_default();
+    let changed = plan.steps.iter().map(|step| {
+        let bytes = changed_tables(step, live).map(|size| size.bytes.saturating_add(size.index_bytes));
+        let times = if reverted.contains(&step.version) { 3 } else { 1 };
+        bytes.fold(0, u64::saturating_add).saturating_mul(times)
+    });
+    let changed = changed.fold(0, u64::saturating_add);
     let footprints = plan.steps.iter().flat_map(|step| &step.footprints);
     let bytes = footprints.map(|footprint| {
         let size = |relation: &str| live.sizes.get(relation);
@@ -122,7 +136,33 @@ fn written_beside(plan: &MigrationPlan, live: &Live) -> u64 {
         // An index is not larger than its table but in odd cases.
         rewritten.chain(indexed.map(|size| size.bytes)).fold(0, u64::saturating_add)
     });
-    bytes.fold(0, u64::saturating_add)
+    bytes.fold(changed, u64::saturating_add)
+}
+
+/// The tables whose rows each statement changes, which leaves the old rows where they are. How much an INSERT adds is not known.
+fn changed_tables<'l>(step: &'l Step, live: &'l Live) -> impl Iterator<Item = &'l Size> {
+    let changing = step.script.statements.iter().filter(|statement| {
+        let mut words = words_of(&statement.text);
+        let first = words.next().unwrap_or_default();
+        let adds = ["insert", "copy"].iter().any(|word| first.eq_ignore_ascii_case(word));
+        statement.is_data() && (!adds || words.any(|word| word.eq_ignore_ascii_case("conflict")))
+    });
+    changing.flat_map(move |statement| {
+        let at = statement.as_statement().position();
+        let measured = step.footprints.iter().filter(|footprint| footprint.at == at);
+        let measured = measured.flat_map(|footprint| &footprint.locks);
+        let mut names: BTreeSet<String> = measured
+            .filter(|(_, mode)| **mode == LockMode::RowExclusive)
+            .map(|(relation, _)| relation.to_string())
+            .collect();
+        // A stronger lock of an earlier statement of the transaction hides this one from what was measured.
+        let written = statement.locks.iter().filter(|lock| lock.mode == LockMode::RowExclusive);
+        for name in written.map(|lock| lock.relation.to_string()) {
+            let qualified = format!(".{name}");
+            names.extend(live.sizes.keys().filter(|key| **key == name || key.ends_with(&qualified)).cloned());
+        }
+        names.into_iter().filter_map(|name| live.sizes.get(&name))
+    })
 }
 
 /// A backup that cannot be used was not looked at further.
@@ -186,7 +226,9 @@ impl ChosenBackup {
         let restored = restore::restore_into_scratch(scratch, &archive, options, stop, &mut progress).await;
         progress.end(restored.is_ok());
         let (database, derivation) = restored.map_err(not_restored)?;
+        let cut = cut_off(&Target::parse(&scratch.url(&database))?, &application).await?;
         let mut ground = Ground::restored(settings, scratch, database, prepared).await?;
+        ground.notes.extend(cut);
         ground.notes.extend(derivation.missing.iter().map(|missing| format!("not restored: {missing}")));
         let caught_up = catch_up(&mut ground, prepared, &manifest).await?;
         let backup = RehearsedBackup {
@@ -206,6 +248,53 @@ impl ChosenBackup {
     }
 }
 
+/// The statements that keep the copy from reaching other servers. A dump has the passwords of user mappings. A subscription
+/// without a slot is dropped without a connection to its publisher, whose slot the real database uses.
+const CUT_OFF: &str = "SELECT 'user mapping' AS kind, srvname AS name, 0 AS step, pg_catalog.format('DROP USER MAPPING FOR %s SERVER %I',
+      CASE WHEN umuser = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(usename) END, srvname) AS statement
+    FROM pg_catalog.pg_user_mappings
+    UNION ALL
+    SELECT CASE step WHEN 3 THEN 'subscription' END, subname, step, pg_catalog.format(CASE step WHEN 1 THEN 'ALTER SUBSCRIPTION %I DISABLE'
+      WHEN 2 THEN 'ALTER SUBSCRIPTION %I SET (slot_name = NONE)' ELSE 'DROP SUBSCRIPTION %I' END, subname)
+    FROM (SELECT s.subname, step FROM pg_catalog.pg_subscription AS s
+      JOIN pg_catalog.pg_database AS d ON d.oid = s.subdbid, pg_catalog.generate_series(1, 3) AS step
+      WHERE d.datname = pg_catalog.current_database()) AS steps
+    ORDER BY step, name";
+
+/// Drops the user mappings and the subscriptions of a restored database before anything runs in it: a statement, a trigger or a
+/// seed would write to the real remote database. Returns what is to be said of that.
+///
+/// # Errors
+/// Exit 3: the server refuses it.
+async fn cut_off(target: &Target, application: &str) -> Result<Option<String>> {
+    let doing = |error| server_failure(error, "cutting the restored copy off from other servers");
+    let mut session = target.connect(application).await?.unobserved();
+    let (mut mappings, mut subscriptions) = (0, 0);
+    for row in session.query(CUT_OFF).await.map_err(doing)? {
+        let kind: Option<String> = row.get("kind").map_err(|error| doing(error.into()))?;
+        let statement: String = row.get("statement").map_err(|error| doing(error.into()))?;
+        session.execute(statement).await.map_err(doing)?;
+        match kind.as_deref() {
+            Some("user mapping") => mappings += 1,
+            Some(_) => subscriptions += 1,
+            None => {}
+        }
+    }
+    session.close().await;
+    let dropped: Vec<String> = [(mappings, "user mapping"), (subscriptions, "subscription")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, kind)| plural(count, kind))
+        .collect();
+    Ok((!dropped.is_empty()).then(|| {
+        format!(
+            "dropped in the copy, so that it cannot reach other servers: {}; a statement that needs one of them fails in the \
+             rehearsal alone",
+            dropped.join(" and ")
+        )
+    }))
+}
+
 /// Applies what the real database has and the backup has not. Returns what that was.
 async fn catch_up(ground: &mut Ground<'_>, prepared: &Prepared, manifest: &Manifest) -> Result<Vec<String>> {
     let Prepared { declared, state, .. } = prepared;
@@ -220,7 +309,7 @@ async fn catch_up(ground: &mut Ground<'_>, prepared: &Prepared, manifest: &Manif
     if !ahead.is_empty() {
         let what = format!("backup {id} has {}, which the database has not", ahead.join(", "));
         return Err(Failure::new(Exit::Refused, what)
-            .code(ErrorCode::BACKUP_NOT_FOUND)
+            .code(ErrorCode::BACKUP_TOO_NEW)
             .next("name a backup that is not newer than the database: --from-backup ID (trueup backup list)")
             .into());
     }
@@ -229,6 +318,9 @@ async fn catch_up(ground: &mut Ground<'_>, prepared: &Prepared, manifest: &Manif
         let way = Way::Up { versions: &missing, marked: false };
         let done = phase::run(ground, declared, &way, &[]).await?;
         if let Some(failure) = done.failure {
+            if is_out_of_resources(&failure) {
+                return Err(not_finished(failure.into()));
+            }
             let what = format!(
                 "backup {id} is older than {}, which the database has and which cannot be applied to its rows: {}",
                 named(&missing).join(", "),
