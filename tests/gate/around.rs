@@ -53,6 +53,40 @@ fn data() {
     database.exec(&format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\""));
 }
 
+/// A project has the check of a new column together with the migration that adds it.
+#[test]
+fn a_check_of_what_is_pending_keeps_nobody_from_the_deploy() {
+    let site = project("", &["ALTER TABLE users ADD COLUMN email text;"]);
+    let database = at_base(&site);
+    let check_of = |name: &str, column: &str| {
+        let text = format!(
+            "-- title: {name}\n-- severity: error\n-- table: public.users\n-- key: id\n-- find:\n\
+             SELECT id FROM users WHERE {column} = 'wrong';\n"
+        );
+        fs::create_dir_all(site.path().join("checks")).unwrap();
+        fs::write(site.path().join(format!("checks/{name}.sql")), text).unwrap();
+    };
+    check_of("named", "name");
+    check_of("reachable", "email");
+    let found = document(&site, &database, &[], 0);
+    assert_eq!(conclusion(&found, "data"), "warns", "{found:#}");
+    gate(&site, &database).exit(0).says([
+        "1 check fits the schema only after the pending migrations",
+        "asked after the migrations: checks/reachable.sql: line",
+        "READY",
+    ]);
+    // The others are asked all the same.
+    database.exec("INSERT INTO users VALUES (1, 'wrong')");
+    gate(&site, &database).exit(1).says(["DO NOT DEPLOY: data", "1 row wrong", "asked after the migrations"]);
+    database.exec("DELETE FROM users");
+    // When nothing is pending that could bring it, there is no answer.
+    let after = document(&site, &database, &["--when", "after"], 1);
+    assert_eq!(conclusion(&after, "data"), "cannot tell", "{after:#}");
+    site.trueup(["upgrade", "--yes"], &database).exit(0);
+    check_of("reachable", "no_such_column");
+    assert_eq!(judged(&site, &database, "data", 3).0, "cannot tell");
+}
+
 #[test]
 fn no_value_of_a_row_is_told() {
     let site = project("", &[]);

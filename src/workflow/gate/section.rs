@@ -122,6 +122,16 @@ impl Judgement {
         self
     }
 
+    /// Says that a part of it can only be asked later: that is to be looked at, and stops nothing.
+    #[must_use]
+    pub(crate) fn unasked(mut self, what: impl Into<String>) -> Self {
+        match self.conclusion {
+            Conclusion::Ready => (self.conclusion, self.what) = (Conclusion::Warns, what.into()),
+            _ => self.lines.push(what.into()),
+        }
+        self
+    }
+
     /// What it comes to at a level: what may not stop a deploy warns.
     #[must_use]
     pub(super) fn at(mut self, level: GateLevel) -> Self {

@@ -32,11 +32,10 @@ fn judge(facts: &GateFacts<'_>) -> Judgement {
     let found = schema.document.findings.iter().filter(|finding| is_of_it(finding)).cloned();
     let found: Vec<Finding> = found.collect();
     let seeded = &schema.snapshot.seeded;
-    let what = match found.len() {
-        0 => format!("all rows of {} exist", plural(declared.len() - seeded.absent.len(), "table")),
-        count => {
-            format!("{} missing or different", plural(count, "row"))
-        }
+    let what = match (found.len(), declared.len() - seeded.absent.len()) {
+        (0, 0) => "no table of reference rows exists yet".to_owned(),
+        (0, tables) => format!("all rows of {} exist", plural(tables, "table")),
+        (count, _) => format!("{} missing or different", plural(count, "row")),
     };
     let absent = seeded.absent.iter().map(|seed| {
         format!("{} does not exist yet: trueup seed, after the upgrade", declared[*seed].table.value)
