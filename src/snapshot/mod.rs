@@ -4,9 +4,11 @@
 //! After connecting it sends three messages (manual, "Simple Query"):
 //! 1. BEGIN, the settings, the identity, and which rare kinds of object exist;
 //! 2. the catalog;
-//! 3. the histories and the internal state, whose tables the catalog's rows have shown to be what their names say; the
-//!    expressions that the catalog's rows have in common, each printed once; the project's seeds; the proofs that no
-//!    transaction id was assigned and that nobody ran DDL meanwhile; COMMIT.
+//! 3. the expressions that the catalog's rows have in common, each printed once; COMMIT; a second transaction, with the proof
+//!    that nobody ran DDL meanwhile; the histories and the internal state, whose tables the catalog's rows have shown to be
+//!    what their names say; the project's seeds; the proof that no transaction id was assigned.
+//!
+//! The second transaction can stay open: what is asked next sees the same rows.
 //!
 //! When somebody ran DDL meanwhile, everything is read again; see [`consistency`]. Where sequences fill columns of tables
 //! that have rows, one or two further messages read whether one of them is behind; see [`sequences`].
@@ -35,7 +37,7 @@ use crate::migrations::tools::MigrationTool;
 use crate::postgres::catalog::reader::{self, Assembler, IndexedSequence, Presence, ReadOptions};
 use crate::postgres::catalog::{Catalog, TableUse, UntrustedCode};
 use crate::postgres::connection::{
-    self, Batch, ReadOnlyTransaction, ServerVersion, Session, Single, sqlstate,
+    self, Batch, ReadOnlyTransaction, ReadingScope, ServerVersion, Session, Single, sqlstate,
 };
 use crate::writer::Mark;
 
@@ -45,15 +47,15 @@ use histories::Histories;
 pub use histories::KeptTable;
 pub use identity::Identity;
 pub use internal_state::{
-    AcceptedRecord, EarlierStatement, InternalState, LockHolder, LoggedRun, OpenRun, RecordedMigration,
-    StepAction, StepState, UnfinishedStep,
+    AcceptedRecord, EarlierStatement, InternalState, LockHolder, LoggedRun, OpenRun,
+    RecordedMigration, StepAction, StepState, UnfinishedStep,
 };
 use internal_state::{Answers, InternalQuery, InternalTables};
 use seeded::SeedReading;
 pub use seeded::{Asked, Seeded, UnseenReason, UnseenTable, ask_inside, has_written};
 use sequences::SequenceReading;
 pub use sequences::{SequenceBehind, UnreadReason, UnreadSequence};
-pub use sizes::{AllSizes, Size, all_sizes, database_bytes, sizes};
+pub use sizes::{AllSizes, Size, add_size, all_sizes, database_bytes, sizes, sizes_sql};
 pub use status::{StatusDetail, StatusSnapshot, take_status};
 
 /// How often a catalog is read that changes while it is read.
@@ -137,6 +139,16 @@ pub struct Request {
     pub statement_timeout: Duration,
     /// `lock_timeout` of the reading transaction.
     pub lock_timeout: Duration,
+    /// Whether the transaction that has read the rows stays open when all went well, for readings of
+    /// [`ReadingScope::OpenSnapshot`]. It holds no lock.
+    pub stays_open: bool,
+}
+
+impl Request {
+    /// What the readings of rows are in.
+    fn scope(&self) -> ReadingScope {
+        if self.stays_open { ReadingScope::OpenSnapshot } else { ReadingScope::Transaction }
+    }
 }
 
 /// Takes a snapshot of a database. It takes three round trips when nobody runs DDL meanwhile, and one or two more for the
@@ -241,13 +253,17 @@ async fn attempt(
     let mut proof = Proof::default();
 
     let mut batch = Batch::default();
-    batch.each_of(histories.queries(), |number, row| histories.row(number, row));
-    let statements: Vec<String> = queries.iter().map(InternalQuery::sql).collect();
-    batch.each_of(statements, |number, row| answers.row(&queries[number], row));
     batch.each_of(assembler.questions(), |number, row| assembler.answer(number, row));
-    seeds.ask(&mut batch, seed_statements);
-    batch.each_of(sequences::of_tables_with_rows(&sequences), |_, row| numbered.row(&sequences, row));
-    proof.ask(&mut batch, &opened.position, request.statement_timeout);
+    let open = request.stays_open.then(ReadOnlyTransaction::repeatable_read);
+    let next = open.into_iter().chain([limited(request.scope().begin(), request)]);
+    proof.ask(&mut batch, &opened.position, next, |batch| {
+        batch.each_of(histories.queries(), |number, row| histories.row(number, row));
+        let statements: Vec<String> = queries.iter().map(InternalQuery::sql).collect();
+        batch.each_of(statements, |number, row| answers.row(&queries[number], row));
+        seeds.ask(batch, seed_statements);
+        batch.each_of(sequences::of_tables_with_rows(&sequences), |_, row| numbered.row(&sequences, row));
+    });
+    batch.end(request.scope());
     session.run(batch).await?;
     if !proof.prove_consistent()? {
         return Ok(None);
@@ -318,9 +334,14 @@ async fn read_catalog(
     Ok(assembler)
 }
 
-/// The reading transaction and its settings.
+/// A reading transaction and its settings.
 fn transaction(request: &Request) -> ReadOnlyTransaction {
-    ReadOnlyTransaction::repeatable_read()
+    limited(ReadOnlyTransaction::repeatable_read(), request)
+}
+
+/// A reading that has just begun, with its settings.
+fn limited(begun: ReadOnlyTransaction, request: &Request) -> ReadOnlyTransaction {
+    begun
         .statement_timeout(request.statement_timeout)
         .lock_timeout(request.lock_timeout)
         .settings(reader::SETTINGS)

@@ -208,7 +208,7 @@ impl SequenceReading {
             untrusted.push(UntrustedCode::from_row(TableUse::Read, row)?.oid);
             Ok(())
         });
-        batch.execute("ROLLBACK");
+        batch.end(request.scope());
         session.run(batch).await?;
         let (left_out, kept) = std::mem::take(&mut self.candidates)
             .into_iter()
@@ -241,20 +241,21 @@ impl SequenceReading {
             behind.push(SequenceBehind { of: candidates[number].clone(), at, reached });
             Ok(())
         });
-        batch.execute("ROLLBACK");
+        batch.end(request.scope());
         let Err(error) = session.run(batch).await else { return Ok(()) };
         let Some(message) = cancelled(&error) else { return Err(error) };
         let read = session.statements_done().saturating_sub(questions.start).min(candidates.len() - 1);
-        session.execute("ROLLBACK").await?;
+        session.execute(request.scope().end().join("; ")).await?;
         let why = UnreadReason::Cancelled { table: candidates[read].path(), message };
         self.leave_out(candidates.into_iter().skip(read), &why);
         Ok(())
     }
 }
 
-/// The transaction that reads the greatest values.
+/// The reading of the greatest values.
 fn transaction(request: &Request) -> ReadOnlyTransaction {
-    ReadOnlyTransaction::repeatable_read()
+    let begun = request.scope().begin();
+    begun
         .statement_timeout(request.statement_timeout)
         .lock_timeout(request.lock_timeout)
         .catalog_search_path()

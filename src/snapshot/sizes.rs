@@ -77,19 +77,30 @@ impl Size {
 /// The server's or the connection's, in words.
 pub async fn sizes(session: &mut Session, relations: &BTreeSet<&str>) -> Result<BTreeMap<String, Size>> {
     let mut sizes = BTreeMap::new();
-    if relations.is_empty() {
-        return Ok(sizes);
-    }
-    let paths: Vec<String> = relations.iter().copied().map(literal).collect();
+    let Some(sql) = sizes_sql(relations) else { return Ok(sizes) };
     let mut batch = begun(session);
-    batch.each(SQL.replace("{named}", &OF_PATHS.replace("{paths}", &paths.join(", "))), |row| {
-        if let Some(size) = Size::from_row(row)? {
-            sizes.insert(row.get("path")?, size);
-        }
-        Ok(())
-    });
+    batch.each(sql, |row| add_size(&mut sizes, row));
     ended(session, batch).await?;
     Ok(sizes)
+}
+
+/// The query for the sizes of relations, by their qualified and quoted names; `None` for no relation. Its search_path is
+/// `pg_catalog, pg_temp`.
+pub fn sizes_sql(relations: &BTreeSet<&str>) -> Option<String> {
+    let paths: Vec<String> = relations.iter().copied().map(literal).collect();
+    let named = || OF_PATHS.replace("{paths}", &paths.join(", "));
+    (!paths.is_empty()).then(|| SQL.replace("{named}", &named()))
+}
+
+/// Adds a row of [`sizes_sql`].
+///
+/// # Errors
+/// It is no such row.
+pub fn add_size(sizes: &mut BTreeMap<String, Size>, row: &Row<'_>) -> Result<()> {
+    if let Some(size) = Size::from_row(row)? {
+        sizes.insert(row.get("path")?, size);
+    }
+    Ok(())
 }
 
 /// The sizes of all tables, materialized views and indexes of these schemas, of no schema for all but the system's. It takes

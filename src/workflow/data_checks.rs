@@ -9,7 +9,7 @@ use crate::data::checks::{self, Check, CheckLimits, CheckOptions};
 use crate::data::repair::RepairLimits;
 use crate::error::Failure;
 use crate::postgres::catalog::{Kind, ObjectId, TableUse};
-use crate::postgres::connection::{Session, Target};
+use crate::postgres::connection::{ReadingScope, Session, Target};
 use crate::project::Settings;
 use crate::snapshot::DatabaseSnapshot;
 use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges};
@@ -54,6 +54,7 @@ pub(crate) fn options<'o>(
             sample,
             jobs: usize::try_from(jobs).unwrap_or(1),
         },
+        scope: ReadingScope::Transaction,
     }
 }
 

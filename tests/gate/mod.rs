@@ -6,6 +6,7 @@ mod locks;
 mod outside;
 mod page;
 mod schema;
+mod snapshot;
 mod verdict;
 
 use std::fs;

@@ -8,7 +8,9 @@ use futures_util::future::join_all;
 
 use super::resolve::resolve;
 use super::{Check, NameAtLine, ValidatedCheck, VisibilityGap};
-use crate::postgres::connection::{self, Batch, ReadOnlyTransaction, Session, Single, Target, sqlstate};
+use crate::postgres::connection::{
+    self, Batch, ReadOnlyTransaction, ReadingScope, Session, Single, Target, sqlstate,
+};
 use crate::postgres::sql::{identifier, literal, set_meaning};
 
 /// The statement that shows what a check's query did to its transaction.
@@ -51,6 +53,8 @@ pub struct CheckOptions<'o> {
     pub search_path: &'o str,
     /// The limits of a run.
     pub limits: CheckLimits,
+    /// What the checks are read in. A snapshot that is open is seen over one connection only.
+    pub scope: ReadingScope,
 }
 
 /// Some rows; values are texts as the server prints them, at most 200 characters of each.
@@ -82,7 +86,7 @@ impl CheckResult {
     }
 }
 
-/// Runs checks on a session that is in no transaction, and on further connections to the same database. Nothing is written.
+/// Runs checks on a session, and on further connections to the same database. Nothing is written.
 /// The results are in the order of the checks.
 ///
 /// # Errors
@@ -97,8 +101,8 @@ pub async fn run(
     results.map_err(|error| connection::server_failure(error, "running the data checks"))
 }
 
-/// Begins the transaction that checks are read in, and validates the checks against the database. The transaction stays
-/// open; its search_path is the project's.
+/// Begins the reading of checks, and validates the checks against the database. The reading stays open; its search_path is
+/// the project's.
 ///
 /// # Errors
 /// Exit 2: a check is wrong. Exit 3: the connection is lost.
@@ -127,7 +131,9 @@ async fn run_all(
     options: CheckOptions<'_>,
 ) -> Result<Vec<CheckResult>> {
     let checks = begin_and_validate(session, checks, &options).await?;
-    let helpers = options.limits.jobs.min(checks.len()).saturating_sub(1);
+    // A part of a transaction cannot export its snapshot.
+    let jobs = if options.scope == ReadingScope::OpenSnapshot { 1 } else { options.limits.jobs };
+    let helpers = jobs.min(checks.len()).saturating_sub(1);
     let mut others = Vec::new();
     if helpers > 0 {
         let snapshot: String = session.scalar("SELECT pg_catalog.pg_export_snapshot() AS snapshot").await?;
@@ -157,10 +163,9 @@ async fn run_all(
 /// The transaction that checks are read in. With an exported `snapshot` it sees the same rows as the transaction that
 /// exported it.
 fn transaction(options: &CheckOptions<'_>, snapshot: Option<&str>) -> ReadOnlyTransaction {
-    let transaction = ReadOnlyTransaction::repeatable_read();
     let transaction = match snapshot {
-        Some(snapshot) => transaction.in_snapshot(snapshot),
-        None => transaction,
+        Some(snapshot) => ReadOnlyTransaction::repeatable_read().in_snapshot(snapshot),
+        None => options.scope.begin(),
     };
     transaction
         .statement_timeout(options.limits.statement_timeout)
@@ -191,8 +196,9 @@ async fn run_remaining(
         let result = run_one(session, check, options.limits.sample).await?;
         results.push(NumberedResult { position, result });
     }
-    // Rolls back, in case a check's query managed to write.
-    session.execute("ROLLBACK").await?;
+    // Rolls back, in case a check's query managed to write. The helpers have transactions of their own, as has the first one
+    // where there are any.
+    session.execute(options.scope.end().join("; ")).await?;
     Ok(results)
 }
 

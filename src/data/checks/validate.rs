@@ -206,6 +206,8 @@ pub(super) async fn returned_by_all(
                 columns.push(row.columns());
                 Ok(())
             });
+            // What was planned keeps no lock: another check may be slow.
+            batch.execute(format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}"));
             batch.execute(format!("RELEASE SAVEPOINT {SAVEPOINT}"));
             session.run(batch).await
         }

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use anyhow::Result;
 
-use super::ReadOnlyTransaction;
 use super::row::{Row, RowBuffer, Single};
 use super::value::FromValue;
+use super::{ReadOnlyTransaction, ReadingScope};
 
 type Sink<'s> = Box<dyn FnMut(usize, &Row<'_>) -> Result<()> + Send + 's>;
 
@@ -37,6 +37,11 @@ impl<'s> Batch<'s> {
     /// Adds the statements that begin a transaction.
     pub fn begin(&mut self, transaction: ReadOnlyTransaction) {
         self.execute_all(transaction.into_statements());
+    }
+
+    /// Adds the statements that end a reading.
+    pub fn end(&mut self, scope: ReadingScope) {
+        self.execute_all(scope.end().iter().map(|&statement| statement.to_owned()));
     }
 
     /// Adds a statement whose rows `sink` takes.

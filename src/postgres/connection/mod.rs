@@ -18,7 +18,7 @@ mod version;
 pub use batch::Batch;
 pub use failure::{ServerError, describe, server_error, server_failure};
 pub use password::PasswordSources;
-pub use read_only::ReadOnlyTransaction;
+pub use read_only::{ReadOnlyTransaction, ReadingScope};
 pub use row::{OwnedRow, ReturnedColumn, Row, RowBuffer, Single};
 pub use session::{
     CHECK_CLIENT, EndedStatements, IDLE_SESSION_LIMIT, IDLE_TRANSACTION_LIMIT, OBSERVED, OBSERVED_SESSION,

@@ -12,6 +12,35 @@ use crate::postgres::sql::{identifier, literal};
 const IDLE: Duration = Duration::from_secs(60);
 const IDLE_SETTING: &str = "idle_in_transaction_session_timeout";
 
+/// What a reading is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ReadingScope {
+    /// A transaction of its own.
+    #[default]
+    Transaction,
+    /// A part of a transaction that is open, and stays open: it sees the snapshot of that one. Its locks and settings end with
+    /// it (manual, "ROLLBACK TO SAVEPOINT").
+    OpenSnapshot,
+}
+
+impl ReadingScope {
+    /// The statements that begin it. A transaction sees one snapshot.
+    pub fn begin(self) -> ReadOnlyTransaction {
+        match self {
+            Self::Transaction => ReadOnlyTransaction::repeatable_read(),
+            Self::OpenSnapshot => ReadOnlyTransaction(vec!["SAVEPOINT trueup_part".to_owned()]),
+        }
+    }
+
+    /// The statements that end it, whatever became of it. Nothing of it is kept.
+    pub fn end(self) -> &'static [&'static str] {
+        match self {
+            Self::Transaction => &["ROLLBACK"],
+            Self::OpenSnapshot => &["ROLLBACK TO SAVEPOINT trueup_part", "RELEASE SAVEPOINT trueup_part"],
+        }
+    }
+}
+
 /// The statements that begin a READ ONLY transaction, in the order in which they are added.
 #[derive(Debug, Clone)]
 #[must_use]
@@ -99,6 +128,14 @@ impl ReadOnlyTransaction {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_neither_begins_nor_ends_a_transaction() {
+        let part = ReadingScope::OpenSnapshot.begin().statement_timeout(Duration::from_secs(1)).sql();
+        assert_eq!(part, format!("SAVEPOINT trueup_part; SET LOCAL statement_timeout = 1000; {OBSERVED}"));
+        assert_eq!(ReadingScope::OpenSnapshot.end().join("; ").matches("trueup_part").count(), 2);
+        assert_eq!(ReadingScope::Transaction.end(), ["ROLLBACK"]);
+    }
 
     #[test]
     fn settings_are_local_and_keep_their_order() {

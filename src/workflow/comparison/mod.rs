@@ -147,6 +147,7 @@ pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
         set_role: settings.database.set_role.clone(),
         statement_timeout: settings.database.statement_timeout.unwrap_or(STATEMENT_TIMEOUT),
         lock_timeout: settings.database.lock_timeout.unwrap_or(LOCK_TIMEOUT),
+        stays_open: false,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What all sections of a gate are judged by: the project, and one consistent reading of the database. What could not be read
 //! is a failure in its place: it keeps no other section from an answer.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
 use super::session::{Deadline, GateSession, untold};
@@ -11,7 +13,7 @@ use crate::error::{Exit, Failure, exit_of};
 use crate::migrations::checksum;
 use crate::model::diagnosis::MigrationState;
 use crate::model::{FILE_NAME, Input, Lock};
-use crate::postgres::connection::{Session, Target};
+use crate::postgres::connection::{ReadingScope, Session, Target};
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot, Identity, Request, StatusDetail};
 use crate::workflow::comparison::{self, Comparison};
@@ -228,10 +230,13 @@ async fn snapshot(
 ) -> Result<DatabaseSnapshot, Failure> {
     let mut request = request(settings, declared, session.deadline);
     request.sequences = rows;
+    request.stays_open = true;
     if !rows {
         request.seeds = std::sync::Arc::<Seeds>::default();
     }
-    session.lend(async move |session| snapshot::take(session, &request).await).await
+    let taken = session.lend(async move |session| snapshot::take(session, &request).await).await?;
+    session.scope = ReadingScope::OpenSnapshot;
+    Ok(taken)
 }
 
 /// Where the database is in the migrations, when its schema could not be read.
@@ -291,9 +296,15 @@ async fn plan(
     let mut plan = MigrationPlan::upgrade(&declared.lock, &declared.migrations, state, &goal)?;
     let mut report = plan_steps::report(settings, &mut plan, &schema.snapshot);
     let snapshot = &schema.snapshot;
-    let (shown, steps) = (&mut report, &plan);
-    let measured = session
-        .lend(async move |session| sizes::measure(settings, declared, steps, shown, snapshot, session).await)
-        .await;
+    let mut found = BTreeMap::new();
+    let measured = match snapshot::sizes_sql(&sizes::relations(&plan, &report)) {
+        None => Ok(()),
+        Some(sql) => {
+            let doing = "reading how large the tables are";
+            session.ask(doing, |batch| batch.each(sql, |row| snapshot::add_size(&mut found, row))).await
+        }
+    };
+    let measured =
+        measured.map(|()| sizes::measured(settings, declared, &plan, &mut report, snapshot, found));
     Ok(PlannedUpgrade { plan, report, measured })
 }

@@ -2,8 +2,8 @@
 //! its deadline: what was not answered then is "cannot tell".
 //!
 //! A section is one file with a [`section::GateSection`] and one line in [`SECTIONS`]. `facts` reads the project and the
-//! database once for all of them; who needs more asks in a READ ONLY transaction of its own on the same connection, or
-//! elsewhere beside that. What one section cannot tell hides nothing of another one.
+//! database once for all of them; who needs more asks on the same connection, in the same snapshot, or elsewhere beside that.
+//! What one section cannot tell hides nothing of another one.
 
 mod around;
 mod facts;
@@ -27,7 +27,7 @@ use crate::project::{GateLevel, SectionName, Settings};
 use facts::GateFacts;
 pub(crate) use report::GateReport;
 pub(crate) use section::GateSection;
-use section::{Judge, Judgement};
+use section::{Asking, Judge, Judgement, Question};
 use session::{Deadline, GateSession};
 pub(crate) use valid_for::GateDocument;
 use verdict::{JudgedSection, Override};
@@ -122,14 +122,15 @@ async fn judgements(
     });
     let of_database = async {
         let mut session = session;
-        let mut judged = Vec::new();
+        let (mut judged, mut asked_of_database) = (Vec::new(), Vec::new());
         for section in asked() {
             match &section.judge {
                 Judge::Facts(judge) => judged.push((section.name, Ok(judge(facts)))),
-                Judge::Database(judge) => judged.push((section.name, judge(facts, &mut session).await)),
+                Judge::Database(asking) => asked_of_database.push((section.name, asking)),
                 Judge::Rows(_) | Judge::Elsewhere(_) => {}
             }
         }
+        judged.extend(ask(facts, &mut session, asked_of_database).await);
         for section in asked() {
             if let Judge::Rows(judge) = &section.judge {
                 judged.push((section.name, judge(facts, &mut session).await));
@@ -140,6 +141,29 @@ async fn judgements(
     };
     let (of_database, elsewhere) = tokio::join!(of_database, join_all(elsewhere));
     of_database.into_iter().chain(elsewhere).collect()
+}
+
+/// Asks the questions of all these sections in one message. Where the server refuses to answer that, each section asks alone.
+async fn ask(
+    facts: &GateFacts<'_>,
+    session: &mut GateSession,
+    sections: Vec<(SectionName, &Asking)>,
+) -> Vec<(SectionName, Result<Judgement, Failure>)> {
+    let questions: Vec<_> = sections.iter().map(|(_, asking)| (asking.questions)(facts)).collect();
+    let all: Vec<&Question> = questions.iter().flatten().flatten().collect();
+    let mut together = session.answers("asking for the sections of the gate", &all).await.map(Vec::into_iter);
+    let mut judged = Vec::new();
+    for ((name, asking), questions) in sections.into_iter().zip(&questions) {
+        let answers = match (questions, &mut together) {
+            (Err(failure), _) => Err(failure.clone()),
+            (Ok(questions), Ok(answers)) => Ok(answers.take(questions.len()).collect()),
+            (Ok(questions), Err(_)) => {
+                session.answers(asking.doing, &questions.iter().collect::<Vec<_>>()).await
+            }
+        };
+        judged.push((name, answers.and_then(|answers: Vec<_>| (asking.judge)(facts, &answers))));
+    }
+    judged
 }
 
 /// How many characters of a hash name a file beyond doubt.

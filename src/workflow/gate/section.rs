@@ -8,6 +8,7 @@ use super::facts::GateFacts;
 use super::session::GateSession;
 use crate::error::Failure;
 use crate::findings::{Change, Finding, Remedy, Severity, Sides};
+use crate::postgres::connection::OwnedRow;
 use crate::project::{GateLevel, SectionName};
 
 /// What a section comes to.
@@ -176,12 +177,37 @@ pub(super) type Judging<'a> = Pin<Box<dyn Future<Output = Result<Judgement, Fail
 pub(super) enum Judge {
     /// By what was read for all sections.
     Facts(fn(&GateFacts<'_>) -> Judgement),
-    /// By short questions to the database, one section after the other.
-    Database(for<'a> fn(&'a GateFacts<'_>, &'a mut GateSession) -> Judging<'a>),
+    /// By what the database answers to short questions.
+    Database(Asking),
     /// By queries of the project, which may take long: when all short questions are answered.
     Rows(for<'a> fn(&'a GateFacts<'_>, &'a mut GateSession) -> Judging<'a>),
     /// By something other than the database, beside the questions to it.
     Elsewhere(for<'a> fn(&'a GateFacts<'_>) -> Judging<'a>),
+}
+
+/// A question to the database. It runs in a READ ONLY transaction with the search_path `pg_catalog, pg_temp`.
+pub(super) struct Question {
+    /// The statements before it, whose rows do not matter.
+    pub(super) before: Vec<String>,
+    /// The query.
+    pub(super) sql: String,
+}
+
+impl Question {
+    /// A query by itself.
+    pub(super) fn new(sql: impl Into<String>) -> Self {
+        Self { before: Vec::new(), sql: sql.into() }
+    }
+}
+
+/// What a section asks the database. All sections ask in one message.
+pub(super) struct Asking {
+    /// What it is, for errors: `looking at the standbys`.
+    pub(super) doing: &'static str,
+    /// The questions.
+    pub(super) questions: fn(&GateFacts<'_>) -> Result<Vec<Question>, Failure>,
+    /// Judges by the rows of each question.
+    pub(super) judge: fn(&GateFacts<'_>, &[Vec<OwnedRow>]) -> Result<Judgement, Failure>,
 }
 
 /// A section.

@@ -1,10 +1,11 @@
-//! The one connection of a gate, and the time that it has: each section asks in a READ ONLY transaction of its own, and what
-//! one of them is refused keeps no other one from asking.
+//! The one connection of a gate, and the time that it has. All that is asked sees the snapshot in which the schema was read,
+//! and what one section is refused keeps no other one from asking.
 
 use std::time::{Duration, Instant};
 
+use super::section::Question;
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::postgres::connection::{Batch, ReadOnlyTransaction, Session, server_failure};
+use crate::postgres::connection::{Batch, OwnedRow, ReadingScope, RowBuffer, Session, server_failure};
 use crate::text::duration;
 
 /// `lock_timeout` of a gate's transactions: a lock that nobody gives in this time is a reason of its own.
@@ -69,16 +70,17 @@ pub(super) struct GateSession {
     session: Result<Session, Failure>,
     pub(super) deadline: Deadline,
     role: Option<String>,
+    /// Whether the snapshot of the schema is still open.
+    pub(super) scope: ReadingScope,
 }
 
 impl GateSession {
     /// Takes a connection over, or why there is none. `role` is the role that reads.
     pub(super) fn new(session: Result<Session, Failure>, deadline: Deadline, role: Option<String>) -> Self {
-        Self { session, deadline, role }
+        Self { session, deadline, role, scope: ReadingScope::Transaction }
     }
 
-    /// Lends the session to work that has transactions of its own. When it does not end in time, the connection is of no use
-    /// any more.
+    /// Lends the session to work that ends what it begins. When it does not end in time, the connection is of no use any more.
     ///
     /// # Errors
     /// Exit 3: there is no connection, or no answer in time. The work's own.
@@ -92,7 +94,7 @@ impl GateSession {
             // Dropping the session cancels what the server still does.
             Err(_) => return Err(self.deadline.missed()),
         };
-        if done.is_err() && session.execute("ROLLBACK").await.is_err() {
+        if done.is_err() && session.execute(self.scope.end().join("; ")).await.is_err() {
             let lost = Failure::cannot_tell("the connection to the database was lost")
                 .next("run the gate again; the server's log says what ended the connection");
             self.session = Err(lost);
@@ -102,7 +104,7 @@ impl GateSession {
         done.map_err(failure_of)
     }
 
-    /// Sends questions as one message, in a READ ONLY transaction of their own.
+    /// Sends something as one message.
     ///
     /// # Errors
     /// Exit 3: there is no connection, no answer in time, or the server refuses to answer.
@@ -111,23 +113,51 @@ impl GateSession {
         doing: &str,
         add: impl FnOnce(&mut Batch<'b>),
     ) -> Result<(), Failure> {
-        let mut batch = ReadOnlyTransaction::read_committed()
+        let mut batch = self
+            .scope
+            .begin()
             .statement_timeout(self.deadline.share())
             .lock_timeout(self.deadline.lock_wait())
             .catalog_search_path()
             .role(self.role.as_deref())
             .batch();
         add(&mut batch);
-        batch.execute("COMMIT");
+        batch.end(self.scope);
         self.lend(async move |session| session.run(batch).await.map_err(|error| server_failure(error, doing)))
             .await
     }
 
+    /// Sends questions as one message, and returns the rows of each.
+    ///
+    /// # Errors
+    /// As [`GateSession::ask`].
+    pub(super) async fn answers(
+        &mut self,
+        doing: &str,
+        questions: &[&Question],
+    ) -> Result<Vec<Vec<OwnedRow>>, Failure> {
+        if questions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut buffers: Vec<RowBuffer> = questions.iter().map(|_| RowBuffer::default()).collect();
+        self.ask(doing, |batch| {
+            for (question, rows) in questions.iter().zip(&mut buffers) {
+                batch.execute_all(question.before.iter().cloned());
+                batch.rows(question.sql.as_str(), rows);
+            }
+        })
+        .await?;
+        Ok(buffers.into_iter().map(RowBuffer::into_vec).collect())
+    }
+
     /// Ends the connection.
     pub(super) async fn close(self) {
-        if let Ok(session) = self.session {
-            session.close().await;
+        let Ok(mut session) = self.session else { return };
+        // A pooler does not use a connection again whose client leaves a transaction open.
+        if self.scope == ReadingScope::OpenSnapshot && session.execute("ROLLBACK").await.is_err() {
+            return;
         }
+        session.close().await;
     }
 }
 

@@ -4,5 +4,5 @@
 mod plan;
 mod recorded;
 
-pub(crate) use plan::{MeasuredPlan, TooLong, measure, refuse_too_long};
+pub(crate) use plan::{MeasuredPlan, TooLong, measure, measured, refuse_too_long, relations};
 pub(crate) use recorded::{RecordedSizes, SIZES_FILE};

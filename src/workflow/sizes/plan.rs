@@ -63,13 +63,30 @@ pub(crate) async fn measure(
     snapshot: &DatabaseSnapshot,
     session: &mut Session,
 ) -> Result<MeasuredPlan> {
+    let sizes = crate::snapshot::sizes(session, &relations(plan, report)).await?;
+    Ok(measured(settings, declared, plan, report, snapshot, sizes))
+}
+
+/// The relations whose sizes a plan depends on, qualified and quoted.
+pub(crate) fn relations<'p>(plan: &'p MigrationPlan, report: &'p PlanReport) -> BTreeSet<&'p str> {
     let locks = report.steps.iter().flat_map(|step| &step.locks);
     let mut relations: BTreeSet<&str> = locks.map(|lock| lock.relation.as_str()).collect();
     relations.extend(LossReport::tables(&report.lost));
     for Footprint { scans, rewrites, builds, .. } in plan.steps.iter().flat_map(|step| &step.footprints) {
         relations.extend([scans, rewrites, builds].into_iter().flatten().map(SmolStr::as_str));
     }
-    let sizes = crate::snapshot::sizes(session, &relations).await?;
+    relations
+}
+
+/// The same as [`measure`], with the sizes of [`relations`].
+pub(crate) fn measured(
+    settings: &Settings,
+    declared: &ProjectModel,
+    plan: &MigrationPlan,
+    report: &mut PlanReport,
+    snapshot: &DatabaseSnapshot,
+    sizes: BTreeMap<String, Size>,
+) -> MeasuredPlan {
     for lock in report.steps.iter_mut().flat_map(|step| &mut step.locks) {
         let size = sizes.get(&lock.relation);
         (lock.rows, lock.bytes) = (size.map(|size| size.rows), size.map(|size| size.bytes));
@@ -95,7 +112,7 @@ pub(crate) async fn measure(
         }
         now.apply(&declared.lock.migrations[step.index].effects);
     }
-    Ok(MeasuredPlan { too_long, sizes })
+    MeasuredPlan { too_long, sizes }
 }
 
 /// Adds the estimates of its statements to the report of a step.

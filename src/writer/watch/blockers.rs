@@ -83,7 +83,9 @@ pub(in crate::writer) async fn holding(
     let mut rows = RowBuffer::default();
     let mut batch = Batch::default();
     // The message is a transaction, which the settings end with.
-    ask(&mut batch, wanted, &access.search_path, &own.to_string(), "", &mut rows);
+    let (before, question) = question(wanted, &access.search_path, &own.to_string(), "");
+    batch.execute_all(before);
+    batch.rows(question, &mut rows);
     control.run(batch).await?;
     let holder = |row: &OwnedRow| {
         let blocker = blocker(row, access.whole_queries)?;
@@ -92,29 +94,25 @@ pub(in crate::writer) async fn holding(
     rows.into_vec().iter().map(holder).collect()
 }
 
-/// Adds the question who holds locks that conflict with these, in a transaction: all but the session `own`, an expression.
-fn ask<'b>(
-    batch: &mut Batch<'b>,
-    wanted: &[WantedLock],
-    search_path: &str,
-    own: &str,
-    more: &str,
-    rows: &'b mut RowBuffer,
-) {
+/// The question who holds locks that conflict with these, after the statements that have to come before it in its transaction:
+/// all but the session `own`, an expression.
+fn question(wanted: &[WantedLock], search_path: &str, own: &str, more: &str) -> (Vec<String>, String) {
     let oids = wanted.iter().map(|wanted| {
         let name = literal(&wanted.relation);
         format!("COALESCE(pg_catalog.to_regclass({name})::pg_catalog.oid, '0'::pg_catalog.oid)")
     });
     let modes = wanted.iter().map(|wanted| literal(&wanted.conflicting.join(",")));
     // The project's search_path holds for the names alone.
-    batch.execute(format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(search_path)));
-    batch.execute(format!(
-        "SELECT pg_catalog.set_config('trueup.wanted', pg_catalog.concat_ws(',', {}), true)",
-        oids.collect::<Vec<_>>().join(", ")
-    ));
-    batch.execute("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)");
+    let before = vec![
+        format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(search_path)),
+        format!(
+            "SELECT pg_catalog.set_config('trueup.wanted', pg_catalog.concat_ws(',', {}), true)",
+            oids.collect::<Vec<_>>().join(", ")
+        ),
+        "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)".to_owned(),
+    ];
     let sql = HOLDING.replace("{modes}", &modes.collect::<Vec<_>>().join(", "));
-    batch.rows(sql.replace("{own}", own).replace("{more}", more), rows);
+    (before, sql.replace("{own}", own).replace("{more}", more))
 }
 
 /// A lock that is in the way of a wanted one.
@@ -135,19 +133,19 @@ pub struct LockInTheWay {
 }
 
 impl LockInTheWay {
-    /// Adds the question who holds locks that conflict with these to a batch that is one transaction.
-    pub fn ask<'b>(batch: &mut Batch<'b>, wanted: &[WantedLock], search_path: &str, rows: &'b mut RowBuffer) {
+    /// The question who holds locks that conflict with these, after the statements that come before it in its transaction.
+    pub fn question(wanted: &[WantedLock], search_path: &str) -> (Vec<String>, String) {
         const MORE: &str = ", w.top::regclass::text AS relation, l.mode, \
             EXISTS (SELECT FROM pg_stat_progress_create_index x WHERE x.pid = l.pid) AS builds_index, \
             a.pid IS NOT NULL AND a.usename IS NULL AS prevents_wraparound";
-        ask(batch, wanted, search_path, "pg_backend_pid()", MORE, rows);
+        question(wanted, search_path, "pg_backend_pid()", MORE)
     }
 
     /// Reads the answers. `whole_queries` shows statements with the values in them.
     ///
     /// # Errors
     /// An answer is not of the type that was asked for.
-    pub fn read(rows: RowBuffer, whole_queries: bool) -> Result<Vec<Self>> {
+    pub fn read(rows: &[OwnedRow], whole_queries: bool) -> Result<Vec<Self>> {
         let one = |row: &OwnedRow| {
             let blocker = blocker(row, whole_queries)?;
             let hidden = blocker.gid.is_none() && blocker.age.is_none();
@@ -160,7 +158,7 @@ impl LockInTheWay {
                 hidden,
             })
         };
-        rows.into_vec().iter().map(one).collect()
+        rows.iter().map(one).collect()
     }
 }
 

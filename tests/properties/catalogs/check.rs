@@ -120,6 +120,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         search_path: "public, pg_temp".into(),
         statement_timeout: Duration::from_secs(60),
         lock_timeout: Duration::from_secs(5),
+        stays_open: false,
         set_role: None,
     };
     let survey = take(&mut session, &request).await?;

@@ -1,10 +1,11 @@
 //! `blockers`: who holds locks that pending statements would wait for, and everybody else behind them.
 
 use super::super::facts::{GateFacts, PlannedUpgrade};
-use super::super::section::{GateSection, Judge, Judgement, Judging, finding};
-use super::super::session::{GateSession, failure_of};
+use super::super::section::{Asking, GateSection, Judge, Judgement, Question, finding};
+use super::super::session::failure_of;
+use crate::error::Failure;
 use crate::findings::{Finding, Location};
-use crate::postgres::connection::RowBuffer;
+use crate::postgres::connection::OwnedRow;
 use crate::postgres::lock_mode::LockMode;
 use crate::project::{GateLevel, SectionName};
 use crate::text::{duration, plural};
@@ -17,26 +18,23 @@ pub(in super::super) const SECTION: GateSection = GateSection {
            (60s) blocks when it holds a conflicting lock, as do a prepared transaction, an autovacuum that prevents \
            wraparound and a running index build, whatever their age: the statement would wait, and everybody else behind \
            it. Where this role may not see how old a transaction is, there is no answer: GRANT pg_read_all_stats.",
-    judge: Judge::Database(judge),
+    judge: Judge::Database(Asking { doing: "looking for sessions in the way", questions, judge }),
 };
 
-fn judge<'a>(facts: &'a GateFacts<'_>, session: &'a mut GateSession) -> Judging<'a> {
-    Box::pin(async move {
-        let upgrade = facts.upgrade.as_ref().map_err(Clone::clone)?;
-        let wanted = wanted(upgrade);
-        if wanted.is_empty() {
-            return Ok(Judgement::ready("no pending statement waits for a lock"));
-        }
-        let settings = facts.settings;
-        let mut rows = RowBuffer::default();
-        session
-            .ask("looking for sessions in the way", |batch| {
-                LockInTheWay::ask(batch, &wanted, &settings.database.search_path, &mut rows);
-            })
-            .await?;
-        let found = LockInTheWay::read(rows, settings.output.verbose).map_err(failure_of)?;
-        Ok(told(facts, upgrade, wanted.len(), &found))
-    })
+fn questions(facts: &GateFacts<'_>) -> Result<Vec<Question>, Failure> {
+    let wanted = wanted(facts.upgrade.as_ref().map_err(Clone::clone)?);
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (before, sql) = LockInTheWay::question(&wanted, &facts.settings.database.search_path);
+    Ok(vec![Question { before, sql }])
+}
+
+fn judge(facts: &GateFacts<'_>, answers: &[Vec<OwnedRow>]) -> Result<Judgement, Failure> {
+    let upgrade = facts.upgrade.as_ref().map_err(Clone::clone)?;
+    let [rows] = answers else { return Ok(Judgement::ready("no pending statement waits for a lock")) };
+    let found = LockInTheWay::read(rows, facts.settings.output.verbose).map_err(failure_of)?;
+    Ok(told(facts, upgrade, wanted(upgrade).len(), &found))
 }
 
 /// The locks of the steps on relations that are there, from the mode on that keeps index builds and autovacuum out.

@@ -38,6 +38,7 @@ fn judge<'a>(facts: &'a GateFacts<'_>, session: &'a mut GateSession) -> Judging<
         let mut options = data_checks::options(settings, target, &application, 0, 1);
         options.limits.statement_timeout = options.limits.statement_timeout.min(session.deadline.share());
         options.limits.lock_timeout = options.limits.lock_timeout.min(session.deadline.lock_wait());
+        options.scope = session.scope;
         let options: CheckOptions<'_> = options;
         // The check of a new column is in the project together with the migration that adds it.
         let is_pending = facts.when == When::Before && facts.pending().is_some_and(|all| !all.is_empty());
@@ -78,13 +79,14 @@ async fn ask(
         Err(error) if is_pending && misfit(&error).is_some() => {}
         all => return Ok(Answers { results: all?, ..answers }),
     }
-    session.execute("ROLLBACK").await?;
+    let end = options.scope.end().join("; ");
+    session.execute(end.as_str()).await?;
     for check in checks {
         match checks::run(session, vec![check], options).await {
             Ok(results) => answers.results.extend(results),
             Err(error) => {
                 answers.later.push(misfit(&error).ok_or(error)?);
-                session.execute("ROLLBACK").await?;
+                session.execute(end.as_str()).await?;
             }
         }
     }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::super::facts::{GateFacts, PlannedUpgrade};
-use super::super::section::{GateSection, Judge, Judgement, Judging, finding};
-use super::super::session::{GateSession, failure_of};
+use super::super::section::{Asking, GateSection, Judge, Judgement, Question, finding};
+use super::super::session::failure_of;
+use crate::error::Failure;
 use crate::findings::{Finding, Severity};
-use crate::postgres::connection::{OwnedRow, RowBuffer, RowError};
+use crate::postgres::connection::{OwnedRow, RowError};
 use crate::project::{GateLevel, SectionName};
 use crate::text::{duration, size};
 
@@ -16,7 +17,11 @@ pub(in super::super) const SECTION: GateSection = GateSection {
     help: "Standbys keep up: none is further behind than [repair] max_replica_lag (10s) or 1 GB of WAL, and no replication \
            slot is unused or about to lose its WAL. It warns: whether the service bears a standby that lags, you know. How \
            much WAL pending rewrites write is estimated. Where this role may not see it, there is no answer: GRANT pg_monitor.",
-    judge: Judge::Database(judge),
+    judge: Judge::Database(Asking {
+        doing: "looking at the standbys",
+        questions: |_| Ok(vec![Question::new(STANDBYS), Question::new(SLOTS)]),
+        judge,
+    }),
 };
 
 /// A standby that has so many bytes of WAL to replay lags, whatever it says of its time.
@@ -33,18 +38,9 @@ const STANDBYS: &str = "SELECT COALESCE(NULLIF(application_name, ''), 'pid ' || 
 const SLOTS: &str = "SELECT slot_name::text AS name, active, wal_status FROM pg_replication_slots \
     WHERE NOT temporary ORDER BY 1";
 
-fn judge<'a>(facts: &'a GateFacts<'_>, session: &'a mut GateSession) -> Judging<'a> {
-    Box::pin(async move {
-        let (mut standbys, mut slots) = (RowBuffer::default(), RowBuffer::default());
-        session
-            .ask("looking at the standbys", |batch| {
-                batch.rows(STANDBYS, &mut standbys);
-                batch.rows(SLOTS, &mut slots);
-            })
-            .await?;
-        let told = told(facts, &standbys.into_vec(), &slots.into_vec());
-        told.map_err(|error| failure_of(error.into()))
-    })
+fn judge(facts: &GateFacts<'_>, answers: &[Vec<OwnedRow>]) -> Result<Judgement, Failure> {
+    let rows = |number: usize| answers.get(number).map(Vec::as_slice).unwrap_or_default();
+    told(facts, rows(0), rows(1)).map_err(|error| failure_of(error.into()))
 }
 
 fn told(facts: &GateFacts<'_>, standbys: &[OwnedRow], slots: &[OwnedRow]) -> Result<Judgement, RowError> {

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::super::facts::{GateFacts, PlannedUpgrade};
-use super::super::section::{GateSection, Judge, Judgement, Judging, finding};
-use super::super::session::{GateSession, failure_of};
+use super::super::section::{Asking, GateSection, Judge, Judgement, Question, finding};
+use super::super::session::failure_of;
 use crate::changes::plan::Direction;
 use crate::error::{ErrorCode, Failure};
 use crate::findings::Finding;
+use crate::migrations::Ledger;
 use crate::model::Effect;
 use crate::postgres::catalog::{Attribute, Kind, ObjectId};
-use crate::postgres::connection::RowBuffer;
+use crate::postgres::connection::{OwnedRow, RowError};
 use crate::postgres::sql::{identifier, literal};
 use crate::project::{GateLevel, SectionName};
 use crate::text::plural;
@@ -23,54 +24,58 @@ pub(in super::super) const SECTION: GateSection = GateSection {
     help: "The role may do what is pending: it owns, or is a member of the role that owns, each table, view, type and routine \
            that a pending migration changes or drops; it may create in the schemas that get new objects; and it may write the \
            history and schema trueup. What changes rows alone is not looked at.",
-    judge: Judge::Database(judge),
+    judge: Judge::Database(Asking { doing: "looking up the role's rights", questions, judge }),
 };
 
-fn judge<'a>(facts: &'a GateFacts<'_>, session: &'a mut GateSession) -> Judging<'a> {
-    Box::pin(async move {
-        let upgrade = facts.upgrade.as_ref().map_err(Clone::clone)?;
-        let schema = facts.schema.as_ref().map_err(Clone::clone)?;
-        if upgrade.plan.steps.is_empty() {
-            return Ok(Judgement::ready("nothing to apply"));
-        }
-        let ledger = plan_steps::ledger(facts.settings, &schema.snapshot, &facts.declared.migrations)?;
-        let records = RecordRights { ledger: &ledger, direction: Direction::Up };
-        let needs = Needs::of(facts, upgrade);
-        let (mut recording, mut lacking) = (RowBuffer::default(), RowBuffer::default());
-        session
-            .ask("looking up the role's rights", |batch| {
-                batch.rows(records.sql(), &mut recording);
-                batch.rows(needs.sql(), &mut lacking);
-            })
-            .await?;
-        let mut findings = Vec::new();
-        // Another tool writes its own history, under its own rights.
-        if facts.settings.migrations.tool.is_none() {
-            for row in recording.into_vec() {
-                if let Err(error) = records.require(&row, &schema.snapshot.identity.database) {
-                    let Failure { what, next, .. } = failure_of(error);
-                    let what = what.trim_end_matches("; nothing was changed");
-                    findings.push(lack("history", what.to_owned(), next));
-                }
-            }
-        }
-        let mut role = String::new();
-        for row in lacking.into_vec() {
-            let read = || -> Result<Finding, crate::postgres::connection::RowError> {
-                let (object, right): (&str, &str) = (row.get("object")?, row.get("lacks")?);
-                let (role, owner): (&str, Option<&str>) = (row.get("role")?, row.get("owner")?);
-                Ok(lacks(object, right, role, owner))
-            };
-            findings.push(read().map_err(|error| failure_of(error.into()))?);
-            role = row.get::<&str>("role").unwrap_or_default().to_owned();
-        }
-        let what = match findings.first().and_then(|first| first.sides.as_ref()) {
-            None => format!("the role may apply {}", plural(upgrade.plan.steps.len(), "migration")),
-            Some(first) if findings.len() == 1 => first.database.clone(),
-            Some(_) => format!("{} lacks {}", identifier(&role), plural(findings.len(), "right")),
-        };
-        Ok(Judgement::of_findings(findings, what))
-    })
+fn questions(facts: &GateFacts<'_>) -> Result<Vec<Question>, Failure> {
+    let upgrade = facts.upgrade.as_ref().map_err(Clone::clone)?;
+    if upgrade.plan.steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ledger = ledger(facts)?;
+    let records = RecordRights { ledger: &ledger, direction: Direction::Up };
+    let needs = Needs::of(facts, upgrade);
+    Ok(vec![Question::new(records.sql()), Question::new(needs.sql())])
+}
+
+fn ledger(facts: &GateFacts<'_>) -> Result<Ledger, Failure> {
+    let schema = facts.schema.as_ref().map_err(Clone::clone)?;
+    plan_steps::ledger(facts.settings, &schema.snapshot, &facts.declared.migrations)
+}
+
+fn judge(facts: &GateFacts<'_>, answers: &[Vec<OwnedRow>]) -> Result<Judgement, Failure> {
+    let upgrade = facts.upgrade.as_ref().map_err(Clone::clone)?;
+    let [recording, lacking] = answers else { return Ok(Judgement::ready("nothing to apply")) };
+    let mut findings = Vec::new();
+    // Another tool writes its own history, under its own rights.
+    if facts.settings.migrations.tool.is_none() {
+        findings.extend(unrecordable(facts, recording)?);
+    }
+    let mut role = String::new();
+    for row in lacking {
+        findings.push(lacks(row).map_err(|error| failure_of(error.into()))?);
+        role = row.get::<&str>("role").unwrap_or_default().to_owned();
+    }
+    let what = match findings.first().and_then(|first| first.sides.as_ref()) {
+        None => format!("the role may apply {}", plural(upgrade.plan.steps.len(), "migration")),
+        Some(first) if findings.len() == 1 => first.database.clone(),
+        Some(_) => format!("{} lacks {}", identifier(&role), plural(findings.len(), "right")),
+    };
+    Ok(Judgement::of_findings(findings, what))
+}
+
+/// What the role lacks for the records of trueup.
+fn unrecordable(facts: &GateFacts<'_>, rows: &[OwnedRow]) -> Result<Vec<Finding>, Failure> {
+    let ledger = ledger(facts)?;
+    let records = RecordRights { ledger: &ledger, direction: Direction::Up };
+    let database = facts.database.as_ref().map_err(Clone::clone)?;
+    let of_row = |row: &OwnedRow| {
+        let error = records.require(row, &database.identity.database).err()?;
+        let Failure { what, next, .. } = failure_of(error);
+        let what = what.trim_end_matches("; nothing was changed");
+        Some(lack("history", what.to_owned(), next))
+    };
+    Ok(rows.iter().filter_map(of_row).collect())
 }
 
 fn lack(object: &str, what: String, advice: String) -> Finding {
@@ -78,10 +83,11 @@ fn lack(object: &str, what: String, advice: String) -> Finding {
     finding(SectionName::Rights, code, object, &what, &advice)
 }
 
-/// A right that a role lacks on an object.
-fn lacks(object: &str, right: &str, role: &str, owner: Option<&str>) -> Finding {
-    let name = identifier(role);
-    match owner {
+/// A right that the role lacks on an object.
+fn lacks(row: &OwnedRow) -> Result<Finding, RowError> {
+    let (object, right): (&str, &str) = (row.get("object")?, row.get("lacks")?);
+    let name = identifier(row.get("role")?);
+    Ok(match row.get("owner")? {
         Some(owner) => {
             let owner = identifier(owner);
             let advice = format!(
@@ -94,7 +100,7 @@ fn lacks(object: &str, right: &str, role: &str, owner: Option<&str>) -> Finding 
             format!("{name} may not create in {object}"),
             format!("as the owner: GRANT {right} ON {object} TO {name};"),
         ),
-    }
+    })
 }
 
 /// What the steps of a plan need of objects that are there before.
