@@ -129,7 +129,9 @@ mod tests {
                     let part = rest.split([';', ',']).next().unwrap_or_default();
                     let harmless = command.effect == CommandEffect::Reads
                         || part.contains("--dry-run")
-                        || (command.effect == CommandEffect::ReadsOrFixes && !part.contains("--fix"));
+                        || (command.effect == CommandEffect::ReadsOrWrites
+                            && !part.contains("--fix")
+                            && !part.contains("--record"));
                     assert!(!is_next || harmless, "{words:?}: {next}");
                 }
             }

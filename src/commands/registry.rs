@@ -31,8 +31,8 @@ pub(super) trait Runnable: CommandArgs {
 pub(super) enum CommandEffect {
     /// Nothing.
     Reads,
-    /// Nothing, but with `--fix` it writes.
-    ReadsOrFixes,
+    /// Nothing, but with one of its flags it writes: `verify --fix`, `attest --record database`.
+    ReadsOrWrites,
     /// It writes, unless a flag such as `--dry-run` keeps it from that.
     Writes,
 }
@@ -69,10 +69,10 @@ impl Registered {
 }
 
 /// Makes the table `COMMANDS` of lines `folder: effect Arguments`, and runs what each names: `folder::run(settings,
-/// args)` for `reads`; `folder::run(settings, args, stop)` for `writes`; the first, or `folder::fix::run(settings, args,
-/// stop)` with `--fix`, for `reads_or_fixes`.
+/// args)` for `reads`; `folder::run(settings, args, stop)` for `writes`; the first, or `folder::file::run(settings, args,
+/// stop)` where `args.writes()`, for `reads_or_writes(file)`.
 macro_rules! commands {
-    ($($name:ident: $effect:ident $args:ident,)+) => {
+    ($($name:ident: $effect:ident$(($file:ident))? $args:ident,)+) => {
         /// Every command, in the order in which help lists them.
         const COMMANDS: &[Registered] = &[
             $(Registered::of::<$name::args::$args>(stringify!($name), registry::commands!(@effect $effect)),)+
@@ -81,13 +81,13 @@ macro_rules! commands {
             impl registry::Runnable for $name::args::$args {
                 fn run<'a>(&'a self, settings: &'a Settings) -> registry::CommandFuture<'a> {
                     let args = self;
-                    registry::commands!(@$effect $name args settings)
+                    registry::commands!(@$effect $name $($file)? args settings)
                 }
             }
         )+
     };
     (@effect reads) => { CommandEffect::Reads };
-    (@effect reads_or_fixes) => { CommandEffect::ReadsOrFixes };
+    (@effect reads_or_writes) => { CommandEffect::ReadsOrWrites };
     (@effect writes) => { CommandEffect::Writes };
     (@reads $name:ident $args:ident $settings:ident) => {
         registry::reading($name::run($settings, $args))
@@ -95,10 +95,10 @@ macro_rules! commands {
     (@writes $name:ident $args:ident $settings:ident) => {
         registry::writing(|stop| $name::run($settings, $args, stop))
     };
-    (@reads_or_fixes $name:ident $args:ident $settings:ident) => {
-        match $args.fix {
+    (@reads_or_writes $name:ident $file:ident $args:ident $settings:ident) => {
+        match $args.writes() {
             false => registry::reading($name::run($settings, $args)),
-            true => registry::writing(|stop| $name::fix::run($settings, $args, stop)),
+            true => registry::writing(|stop| $name::$file::run($settings, $args, stop)),
         }
     };
 }

@@ -47,7 +47,7 @@ use histories::Histories;
 pub use histories::KeptTable;
 pub use identity::Identity;
 pub use internal_state::{
-    AcceptedRecord, EarlierStatement, InternalState, LockHolder, LoggedRun, OpenRun,
+    AcceptedRecord, AttestedRecord, EarlierStatement, InternalState, LockHolder, LoggedRun, OpenRun,
     RecordedMigration, StepAction, StepState, UnfinishedStep,
 };
 use internal_state::{Answers, InternalQuery, InternalTables};
@@ -127,6 +127,8 @@ pub struct Request {
     pub texts: bool,
     /// Whether to read how long statements took before; see [`InternalState::earlier`].
     pub earlier: bool,
+    /// Whether to read what people have recorded for deploys; see [`InternalState::attested`].
+    pub attested: bool,
     /// The rows that the project declares. Only tables that exist with all their columns are read.
     pub seeds: Arc<Seeds>,
     /// Which of those rows are answered.
@@ -236,6 +238,7 @@ async fn attempt(
     let mut queries = tables.queries();
     queries.extend(tables.texts().filter(|_| request.texts));
     queries.extend(tables.earlier().filter(|_| request.earlier));
+    queries.extend(tables.attested().filter(|_| request.attested));
     let any_internal = !queries.is_empty();
     queries.extend(tables.accepted());
     queries.extend(tables.recorded(&request.migrations, histories.table()));

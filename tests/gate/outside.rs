@@ -313,6 +313,39 @@ fn two_people_are_two_names_and_no_author_of_the_migrations() {
     expect(&found(0), "people", "ready", &[]);
 }
 
+/// A pipeline that cannot commit records it in the database, whose server says when.
+#[test]
+fn people_can_say_it_in_the_database() {
+    let (site, database) = site(&format!("{ATTEST}by = 2\n"));
+    commit(&site);
+    let record = |more: &[&str]| attest(&site, &database, &["--record", "database"]).args(more);
+    record(&[]).exit(4).says("not confirmed");
+    attest(&site, &database, &["--by", "Bob"]).exit(0);
+    record(&["--yes", "--by", "Carol"]).exit(0).says([
+        "to record: tested on staging, by Carol, for 1 pending migration (2) and trueup.lock",
+        "recorded in the database: tested on staging, by Carol",
+        "trueup authenticates nobody",
+    ]);
+    // Both places count, and the file has its line alone.
+    assert_eq!(lines(&site).len(), 1);
+    let found = document(&site, &database, &[], 0);
+    expect(&found, "people", "ready", &[]);
+    let details = section(&found, "people")["details"].to_string();
+    assert!(details.contains("Bob, 20") && details.contains("Carol, 20"), "{details}");
+    // The audit log has it as a run, with its reason.
+    let run = "SELECT command || ', ' || outcome || ', ' || reason FROM trueup.runs ORDER BY started_at DESC LIMIT 1";
+    assert_eq!(database.value(run), "attest, clean, signed up and logged in");
+    let document = record(&["--yes", "--by", "Dora", "--format", "json"]).exit(0).document();
+    assert_eq!((&document["file"], &document["attestation"]["by"]), (&Value::Null, &"Dora".into()));
+    // It is void with other pending migrations, as a line of the file is.
+    site.trueup(["upgrade", "--yes"], &database).exit(0);
+    expect(&self::document(&site, &database, &[], 1), "people", "blocks", &["void"]);
+    // Nothing is recorded where nothing may be written.
+    let name = database.name();
+    database.exec(&format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only = on"));
+    record(&["--yes"]).exit(4);
+}
+
 #[test]
 fn an_attestation_names_what_is_wanted_and_says_why() {
     let (site, database) = site(ATTEST);

@@ -46,6 +46,13 @@ pub(crate) struct VerifyArgs {
     pub(crate) scratch: ScratchArgs,
 }
 
+impl VerifyArgs {
+    /// Whether rows are repaired.
+    pub(crate) fn writes(&self) -> bool {
+        self.fix
+    }
+}
+
 impl Documented for VerifyArgs {
     const HELP: CommandHelp = CommandHelp {
         summary: "Check the data: run the checks in checks/; --fix repairs the rows",

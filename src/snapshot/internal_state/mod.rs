@@ -20,8 +20,8 @@ use crate::writer::Mark;
 
 pub(super) use query::InternalQuery;
 pub use records::{
-    AcceptedRecord, EarlierStatement, LockHolder, LoggedRun, OpenRun, RecordedMigration, StepAction,
-    StepState, UnfinishedStep,
+    AcceptedRecord, AttestedRecord, EarlierStatement, LockHolder, LoggedRun, OpenRun, RecordedMigration,
+    StepAction, StepState, UnfinishedStep,
 };
 use records::{UndoableRows, mark};
 pub(super) use tables::InternalTables;
@@ -33,6 +33,8 @@ pub struct InternalState {
     pub backup: Option<String>,
     /// What the newest adoption accepted. The status does not ask for it.
     pub accepted: Option<AcceptedRecord>,
+    /// What people have recorded for deploys, the newest first; empty unless the request asks for it.
+    pub attested: Vec<AttestedRecord>,
     /// How long statements outside of a transaction took before, the newest first; empty unless the request asks for it.
     pub earlier: Vec<EarlierStatement>,
     /// The environment mark.
@@ -87,6 +89,7 @@ impl Answers {
                 self.internal.recorded.insert(version, recorded);
             }
             InternalQuery::Accepted => self.internal.accepted = Some(AcceptedRecord::from_row(row)?),
+            InternalQuery::Attested => self.internal.attested.push(AttestedRecord::from_row(row)?),
             InternalQuery::Earlier => self.internal.earlier.push(EarlierStatement::from_row(row)?),
             InternalQuery::Backup => self.internal.backup = Some(row.get("detail")?),
             InternalQuery::Texts => drop(self.internal.texts.insert(row.get("version")?)),

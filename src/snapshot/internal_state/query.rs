@@ -8,6 +8,7 @@ const STEPS: &str = include_str!("steps.sql");
 const RECORDED: &str = include_str!("recorded.sql");
 const TEXTS: &str = "SELECT version FROM trueup.migrations";
 const ACCEPTED: &str = include_str!("accepted.sql");
+const ATTESTED: &str = include_str!("attested.sql");
 const EARLIER: &str = include_str!("earlier.sql");
 const BACKUP: &str = include_str!("backup.sql");
 const RUNS: &str = include_str!("runs.sql");
@@ -34,6 +35,8 @@ pub(in crate::snapshot) enum InternalQuery {
     Texts,
     /// What the newest adoption accepted.
     Accepted,
+    /// What people have recorded for deploys.
+    Attested,
     /// How long statements took before.
     Earlier,
     /// The newest backup before a change.
@@ -62,6 +65,7 @@ impl InternalQuery {
             }
             Self::Texts => TEXTS.to_owned(),
             Self::Accepted => ACCEPTED.to_owned(),
+            Self::Attested => ATTESTED.to_owned(),
             Self::Earlier => EARLIER.to_owned(),
             Self::Backup => BACKUP.to_owned(),
             Self::Runs { limit } => RUNS.replace("{limit}", &limit.to_string()),

@@ -128,6 +128,15 @@ pub struct AcceptedRecord {
     pub accepted_at: String,
 }
 
+/// What somebody has recorded for a deploy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttestedRecord {
+    /// The attestation, as JSON.
+    pub attestation: String,
+    /// The time by the server's clock, RFC 3339 in UTC.
+    pub recorded_at: String,
+}
+
 /// A run of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LoggedRun {
@@ -279,6 +288,12 @@ impl AcceptedRecord {
             os_host: row.get("os_host")?,
             accepted_at: row.get("accepted_at")?,
         })
+    }
+}
+
+impl AttestedRecord {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self { attestation: row.get("attestation")?, recorded_at: row.get("recorded_at")? })
     }
 }
 

@@ -144,6 +144,11 @@ impl InternalTables {
         self.usable("steps").then_some(InternalQuery::Earlier)
     }
 
+    /// The statement that reads what people have recorded for deploys.
+    pub(in crate::snapshot) fn attested(&self) -> Option<InternalQuery> {
+        self.usable("steps").then_some(InternalQuery::Attested)
+    }
+
     /// The statement that reads what the newest adoption accepted.
     pub(in crate::snapshot) fn accepted(&self) -> Option<InternalQuery> {
         let usable = ["runs", "steps", "migrations"].iter().all(|table| self.usable(table));

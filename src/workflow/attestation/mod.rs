@@ -1,6 +1,8 @@
-//! What people say before a deploy, as lines of a committed file: who, when, for which commit, lock and pending migrations.
+//! What people say before a deploy: who, when, for which commit, lock and pending migrations. It is a line of a committed file,
+//! or recorded in the database.
 //!
-//! trueup authenticates nobody: a line says what somebody has written. It is reviewed as code is. An attestation is bound to the
+//! trueup authenticates nobody: a line says what somebody has written. It is reviewed as code is. Of a record in the database,
+//! the audit log says which role made it. An attestation is bound to the
 //! hash of trueup.lock and to the migrations that were pending; with other ones it is void.
 
 use std::io::Read as _;
@@ -10,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ErrorCode, Failure};
 use crate::plain_file;
+use crate::snapshot::AttestedRecord;
 
 /// The file, in the directory of the project.
 pub(crate) const ATTESTATIONS_FILE: &str = "attestations.jsonl";
@@ -58,6 +61,22 @@ pub(crate) fn read(project: &Path) -> Result<Vec<Attestation>, Failure> {
         })
     });
     parsed.collect()
+}
+
+/// Reads the attestations that are recorded in a database, the oldest first. The time is that of its server.
+///
+/// # Errors
+/// Exit 3: one of them is none.
+pub(crate) fn recorded(records: &[AttestedRecord]) -> Result<Vec<Attestation>, Failure> {
+    let one = |record: &AttestedRecord| {
+        let attestation: Attestation = serde_json::from_str(&record.attestation).map_err(|error| {
+            let what =
+                format!("trueup.steps has an attestation of {} that is none: {error}", record.recorded_at);
+            Failure::cannot_tell(what).code(ErrorCode::ATTESTATIONS_INVALID)
+        })?;
+        Ok(Attestation { at: record.recorded_at.clone(), ..attestation })
+    };
+    records.iter().rev().map(one).collect()
 }
 
 /// Adds an attestation to the file.

@@ -138,6 +138,7 @@ pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
         migrations: needs.migrations,
         texts: false,
         earlier: false,
+        attested: false,
         seeds: needs.seeds,
         seed_rows: needs.seed_rows,
         sequences: false,

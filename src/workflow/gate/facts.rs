@@ -231,6 +231,7 @@ async fn snapshot(
     let mut request = request(settings, declared, session.deadline);
     request.sequences = rows;
     request.stays_open = true;
+    request.attested = !settings.gate.around.attest.is_empty();
     if !rows {
         request.seeds = std::sync::Arc::<Seeds>::default();
     }

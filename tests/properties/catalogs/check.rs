@@ -112,6 +112,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         migrations: [].into(),
         texts: false,
         earlier: false,
+        attested: false,
         seeds: Default::default(),
         seed_rows: Default::default(),
         sequences: false,

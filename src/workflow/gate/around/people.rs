@@ -17,7 +17,8 @@ pub(in super::super) const SECTION: GateSection = GateSection {
     name: SectionName::People,
     level: GateLevel::Block,
     help: "People have said what must be true before this deploy: name, by = 1 and expires = \"7d\" below [[gate.attest]]. They \
-           say it with trueup attest NAME --reason TEXT, which adds a line to attestations.jsonl; commit it. A line counts for \
+           say it with trueup attest NAME --reason TEXT, which adds a line to attestations.jsonl; commit it, or record it in the \
+           database: --record database. It counts for \
            one trueup.lock and one set of pending migrations: with others it is void. by = 2 wants two different names, and \
            neither may be an author of the pending migrations by git. trueup authenticates nobody. It is not asked with \
            --when after.",
@@ -52,8 +53,11 @@ fn judge<'a>(facts: &'a GateFacts<'_>) -> Judging<'a> {
         });
         let files: Vec<PathBuf> = files.map(|file| settings.project.dir.join(&file.path)).collect();
         let (project, lock) = (settings.project.dir.clone(), facts.lock_hash.clone());
+        let internal = facts.schema.as_ref().ok().and_then(|schema| schema.snapshot.internal.as_ref());
+        let recorded = internal.map(|internal| attestation::recorded(&internal.attested)).transpose()?;
         let read = move || {
-            let lines = attestation::read(&project)?;
+            let mut lines = attestation::read(&project)?;
+            lines.extend(recorded.into_iter().flatten());
             // Whoever wrote a migration does not count where several people are wanted.
             let authors = wanted.iter().any(|one| one.by > 1).then(|| git::authors(&project, &files));
             let state = AttestedState { lock: &lock, pending: &pending };
