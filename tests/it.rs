@@ -28,6 +28,7 @@ mod lint;
 mod migrations;
 #[cfg(feature = "s3")]
 mod object_store;
+mod pipelines;
 mod plan;
 mod postgres;
 mod ready;
