@@ -119,6 +119,18 @@ impl Project {
         self.on_database("ready")
     }
 
+    /// `trueup gate` of the database.
+    pub(crate) fn gate(&self) -> Command {
+        self.on_database("gate")
+    }
+
+    /// Adds to its trueup.toml.
+    pub(crate) fn add_settings(&self, text: &str) -> Result<()> {
+        let path = self.directory.path().join("trueup.toml");
+        let settings = std::fs::read_to_string(&path)?;
+        Ok(std::fs::write(&path, format!("{settings}\n{text}"))?)
+    }
+
     /// `trueup backup` of the database.
     pub(crate) fn backup(&self, level: &str) -> Command {
         let mut command = self.on_database("backup");

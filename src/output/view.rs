@@ -59,6 +59,8 @@ pub struct Table {
     pub columns: Vec<ViewColumn>,
     /// The rows: as many cells each as there are columns.
     pub rows: Vec<Vec<String>>,
+    /// Whether no line is drawn between rows, though their cells are prose.
+    pub is_compact: bool,
 }
 
 /// A column of a table.
@@ -200,7 +202,13 @@ impl Table {
         let columns = columns
             .iter()
             .map(|(title, content)| ViewColumn { title: (*title).to_owned(), content: *content });
-        Self { title: None, columns: columns.collect(), rows: Vec::new() }
+        Self { title: None, columns: columns.collect(), rows: Vec::new(), is_compact: false }
+    }
+
+    /// Draws no line between rows: they are many and short.
+    #[must_use]
+    pub fn compact(self) -> Self {
+        Self { is_compact: true, ..self }
     }
 
     /// Adds a row.
@@ -212,7 +220,7 @@ impl Table {
     pub fn of_rows(columns: &[String], rows: &[Vec<Option<String>>]) -> Self {
         let columns = columns.iter().map(|name| ViewColumn { title: name.clone(), content: Content::Code });
         let rows = rows.iter().map(|row| row.iter().map(|value| or_null(value.as_deref())).collect());
-        Self { title: None, columns: columns.collect(), rows: rows.collect() }
+        Self { title: None, columns: columns.collect(), rows: rows.collect(), is_compact: false }
     }
 }
 

@@ -20,7 +20,7 @@ const FILES: usize = 15;
 
 /// Who may use a command's folder from another one, and which: the demo tells a story with the others.
 const COMMANDS_OF_COMMANDS: &[(&str, &[&str])] =
-    &[("demo", &["adopt", "check", "seed", "upgrade", "verify"])];
+    &[("demo", &["adopt", "check", "gate", "seed", "upgrade", "verify"])];
 
 /// The room that a path leads to: the longest name on the map that it begins with.
 fn room_of(names: &[String]) -> Option<&'static str> {

@@ -10,11 +10,12 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::adopt::args::AdoptArgs;
 use super::check::args::CheckArgs;
+use super::gate::args::GateArgs;
 use super::seed::args::SeedArgs;
 use super::upgrade::args::UpgradeArgs;
 use super::verify::args::VerifyArgs;
 use super::verify::fix;
-use super::{adopt, check, seed, upgrade};
+use super::{adopt, check, gate, seed, upgrade};
 use crate::backup::Programs;
 use crate::cli::WriteArgs;
 use crate::error::{Exit, Failure};
@@ -169,27 +170,36 @@ impl Story<'_> {
         expect(outcome == Exit::Clean, "the organizations were not inserted")?;
 
         say(
-            "\nThe new code is deployed, no old app version is running any more. But some keys belong to nobody.",
+            "\nThe new code is deployed, no old app version is running any more. May the last migration follow? The gate \
+             reads everything that speaks for or against it.",
         )?;
-        let contract = UpgradeArgs { contract: true, ..upgrade };
-        let settings = self.command("upgrade", "upgrade --contract --yes")?;
-        let outcome = upgrade::run(&settings, &contract, self.stop.clone()).await?;
-        expect(outcome == Exit::Findings, "keys without a user did not stop the last migration")?;
+        self.gate(Exit::Findings).await?;
 
         say(
-            "\nThe check's file says how each of them can be repaired. Every old value is kept: undo restores it.",
+            "Some keys belong to nobody. The check's file says how each of them can be repaired. Every old value is kept: \
+             undo restores it.",
         )?;
         let settings = self.command("verify", "verify --fix --yes")?;
         let repair = VerifyArgs { fix: true, jobs: 1, write: yes, ..VerifyArgs::default() };
         let outcome = fix::run(&settings, &repair, self.stop.clone()).await?;
         expect(outcome == Exit::Clean, "the keys were not repaired")?;
 
-        say("\nThe same command continues.")?;
+        say("\nNow the last migration.")?;
+        let contract = UpgradeArgs { contract: true, ..upgrade };
         let settings = self.command("upgrade", "upgrade --contract --yes")?;
         let outcome = upgrade::run(&settings, &contract, self.stop.clone()).await?;
         expect(outcome == Exit::Clean, "the contract migration was not applied")?;
         deliver::print("\n")?;
-        self.check(Exit::Clean).await
+        self.gate(Exit::Clean).await
+    }
+
+    async fn gate(&self, expected: Exit) -> Result<()> {
+        let settings = self.command("gate", "gate")?;
+        expect(
+            gate::run(&settings, &GateArgs::default()).await? == expected,
+            "the gate did not end as it should",
+        )?;
+        Ok(deliver::print("\n")?)
     }
 
     async fn check(&self, expected: Exit) -> Result<()> {

@@ -242,7 +242,8 @@ fn longest_word(table: &Table, cells: &[Vec<String>], column: usize) -> u16 {
 fn drawn(table: &Table, cells: &[Vec<String>], longest: &[u16], style: Style) -> String {
     let mut drawn = comfy_table::Table::new();
     let several_lines = cells.iter().flatten().any(|cell| cell.contains('\n'));
-    let has_rules = several_lines || table.columns.iter().any(|column| column.content == Content::Prose);
+    let has_prose = table.columns.iter().any(|column| column.content == Content::Prose);
+    let has_rules = (several_lines || has_prose) && !table.is_compact;
     let preset = match (has_rules, style.ascii) {
         (true, false) => presets::UTF8_FULL,
         (false, false) => presets::UTF8_FULL_CONDENSED,

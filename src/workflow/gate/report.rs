@@ -63,6 +63,13 @@ struct SectionReport {
     lines: Vec<String>,
 }
 
+impl SectionReport {
+    /// Whether it was not asked, though nobody has switched it off.
+    fn is_unused(&self) -> bool {
+        self.conclusion == Conclusion::Off && self.level != GateLevel::Off
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_not(overridden: &bool) -> bool {
     !overridden
@@ -201,8 +208,8 @@ impl GateReport {
 
     fn table(&self) -> Table {
         let columns = [("section", Content::Prose), ("conclusion", Content::Prose), ("what", Content::Prose)];
-        let mut table = Table::new(&columns);
-        for section in &self.sections {
+        let mut table = Table::new(&columns).compact();
+        for section in self.sections.iter().filter(|section| !section.is_unused()) {
             let conclusion = match section.overridden {
                 true => format!("{} (overridden)", section.conclusion.label()),
                 false => section.conclusion.label().to_owned(),
@@ -225,6 +232,13 @@ impl Report for GateReport {
             GateVerdict::DoNotDeploy => Tone::Bad,
         };
         let mut view = View::new().headline(self.headline()).table(self.table());
+        let unused = self.sections.iter().filter(|section| section.is_unused());
+        let unused: Vec<&str> = unused.map(|section| section.name).collect();
+        if !unused.is_empty() {
+            let all = unused.join(", ");
+            view =
+                view.text(Text::labelled("not asked", format!("{all} (trueup explain gate.{})", unused[0])));
+        }
         for section in &self.sections {
             for line in &section.lines {
                 view = view.text(Text::labelled(section.name, line));

@@ -44,7 +44,7 @@ fn judge(facts: &GateFacts<'_>) -> Judgement {
         return Judgement::of_findings(expand.iter().map(not_applied).collect(), what);
     }
     let upgrade = facts.upgrade.as_ref().ok();
-    Judgement::ready(what).lines(upgrade.into_iter().flat_map(lines))
+    Judgement::ready(what).lines(upgrade.into_iter().flat_map(|upgrade| lines(facts, upgrade)))
 }
 
 /// `3 migrations, V4__a to V6__c`
@@ -72,11 +72,15 @@ fn not_applied(migration: &ReportedMigration) -> Finding {
 }
 
 /// What each step locks, a line each.
-fn lines(upgrade: &PlannedUpgrade) -> Vec<String> {
-    upgrade.report.steps.iter().map(line).collect()
+fn lines(facts: &GateFacts<'_>, upgrade: &PlannedUpgrade) -> Vec<String> {
+    let migrations = &facts.declared.lock.migrations;
+    let steps = upgrade.plan.steps.iter().zip(&upgrade.report.steps);
+    steps
+        .map(|(step, report)| line(&ReportedMigration::of(migrations[step.index].id()).label(), report))
+        .collect()
 }
 
-fn line(step: &StepReport) -> String {
+fn line(title: &str, step: &StepReport) -> String {
     let waits = step.locks.iter().filter(|lock| lock.blocks != "nobody");
     let waits: Vec<String> = waits
         .map(|lock| {
@@ -84,7 +88,6 @@ fn line(step: &StepReport) -> String {
             format!("{} of {}{rows}", lock.blocks, lock.relation)
         })
         .collect();
-    let title = format!("V{}__{}", step.version, step.name);
     let contract = if step.contract { " (contract)" } else { "" };
     match waits.as_slice() {
         [] => format!("{title}{contract}: nobody waits"),
