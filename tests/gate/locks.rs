@@ -205,6 +205,18 @@ fn standbys_and_slots_warn() {
         (conclusion(&found, "replicas"), &section(&found, "replicas")["what"]),
         ("ready", &"1 standby keeps up".into())
     );
+    // It replays nothing for a while.
+    let follower = standby.url("postgres@127.0.0.1", "postgres");
+    support::try_query_at(&follower, "ALTER SYSTEM SET recovery_min_apply_delay = '1h'").unwrap();
+    support::try_query_at(&follower, "SELECT pg_reload_conf()").unwrap();
+    configure(&site, "[repair]\nmax_replica_lag = \"100ms\"\n");
+    support::wait_for("a lag", || {
+        server.psql("INSERT INTO users (id) SELECT coalesce(max(id), 0) + 1 FROM users");
+        conclusion(&ask(), "replicas") == "warns"
+    });
+    assert_eq!(codes(&ask(), "replicas"), ["gate.replicas.lag"]);
+    support::try_query_at(&follower, "ALTER SYSTEM RESET recovery_min_apply_delay").unwrap();
+    support::try_query_at(&follower, "SELECT pg_reload_conf()").unwrap();
     // A standby is nothing to deploy to.
     let at = standby.url("postgres@127.0.0.1", "postgres");
     support::wait_for("what was replayed", || {
@@ -216,4 +228,53 @@ fn standbys_and_slots_warn() {
     let blind = server.url("app@127.0.0.1", "postgres");
     let found = site.trueup(["gate", "--format", "json"], blind.as_str()).exit_in(&[1, 3]).document();
     assert_eq!(conclusion(&found, "replicas"), "cannot tell");
+}
+
+/// An autovacuum that prevents wraparound gives way to nobody.
+#[test]
+fn an_autovacuum_against_wraparound_is_in_the_way() {
+    let server =
+        Cluster::start(&["autovacuum=on", "autovacuum_freeze_max_age=100000", "autovacuum_naptime=1s"]);
+    let site = project("", &[WIDEN]);
+    let url = server.url("postgres@127.0.0.1", "postgres");
+    site.trueup(["upgrade", "--yes", "--to", "1"], url.as_str()).exit(0);
+    let ask = |exit| site.trueup(["gate", "--format", "json"], url.as_str()).exit(exit).document();
+    assert_eq!(conclusion(&ask(0), "blockers"), "ready");
+    server.psql("INSERT INTO users SELECT g, repeat('x', 100) FROM generate_series(1, 20000) g");
+    // It takes its time for this table alone.
+    server
+        .psql("ALTER TABLE users SET (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)");
+    server.psql(
+        "CREATE PROCEDURE age() LANGUAGE plpgsql AS 'BEGIN FOR i IN 1..100100 LOOP \
+         PERFORM pg_current_xact_id(); COMMIT; END LOOP; END'",
+    );
+    server.psql("CALL age()");
+    server.psql("DROP PROCEDURE age()");
+    let found = "SELECT count(*) FROM pg_stat_activity a JOIN pg_locks l USING (pid) \
+                 WHERE a.backend_type = 'autovacuum worker' AND a.query LIKE '%wraparound%' AND l.relation = 'users'::regclass";
+    support::wait_for("the autovacuum", || {
+        support::try_query_at(&url, found).unwrap()[0][0].as_deref() != Some("0")
+    });
+    let found = ask(1);
+    assert_eq!(
+        (conclusion(&found, "blockers"), codes(&found, "blockers")[0].as_str()),
+        ("blocks", "gate.blockers.autovacuum")
+    );
+}
+
+/// Where the catalog cannot be read, what is read from it has no answer, and what is pending has one.
+#[test]
+fn a_schema_that_cannot_be_read_is_no_answer() {
+    let site = project("[gate]\ndeadline = \"6s\"\n", &[WIDEN]);
+    let database = at_base(&site);
+    let mut other = Other::at(database.url(), "other");
+    other.run("BEGIN; LOCK TABLE pg_catalog.pg_description IN ACCESS EXCLUSIVE MODE");
+    let found = document(&site, &database, &[], 3);
+    other.run("ROLLBACK");
+    for name in ["rights", "history", "drift", "hazards"] {
+        assert_eq!(conclusion(&found, name), "cannot tell", "{name}: {found:#}");
+    }
+    // What is applied is known all the same.
+    assert_eq!(conclusion(&found, "pending"), "ready");
+    assert_eq!(conclusion(&document(&site, &database, &[], 0), "drift"), "ready");
 }
