@@ -37,5 +37,6 @@ mod reports;
 mod restore;
 mod scratch;
 mod seeds;
+mod serve;
 mod sizes;
 mod support;
