@@ -107,6 +107,7 @@ fn an_address_that_is_taken_or_none_is_refused() {
     for wrong in [":8642", "8642", "example.com:80", "127.0.0.1"] {
         serve(wrong).exit(2).says("an IP address and a port");
     }
+    serve("127.0.0.1:0").args(["--max-age", "9s"]).exit(2).says("twice as long as --interval");
     for wrong in [["--format", "json"], ["--output", "report.html"]] {
         serve("127.0.0.1:0")
             .args(wrong)

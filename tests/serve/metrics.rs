@@ -53,8 +53,13 @@ fn every_value_is_what_the_commands_find() {
 #[test]
 fn what_is_not_known_has_no_value() {
     let (project, database) = site();
+    database.exec("INSERT INTO users (email) VALUES ('a@example.com')");
     let checks = project.path().join("checks");
-    fs::write(checks.join("broken.sql"), "-- title: A\n-- find:\nSELECT 1 AS id WHERE 1 / 0 = 1\n").unwrap();
+    fs::write(
+        checks.join("broken.sql"),
+        "-- title: A\n-- find:\nSELECT id FROM users WHERE 1 / (length(email) - length(email)) = 1\n",
+    )
+    .unwrap();
     let served = Served::start(&project, &database, OFTEN);
     served.wait_for_all();
     let metrics = served.metrics();

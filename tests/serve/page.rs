@@ -65,6 +65,16 @@ fn blocks(language: &str) -> Vec<String> {
     blocks.filter_map(|block| block.strip_prefix(&format!("{language}\n"))).map(str::to_owned).collect()
 }
 
+#[test]
+fn the_documentation_shows_what_is_said() {
+    let (project, database) = site();
+    let served = Served::start(&project, &database, &[]);
+    served.wait_for_code(200);
+    let said = served.said().replace(&served.port.to_string(), "8642");
+    assert_eq!(blocks("").first(), Some(&format!("$ trueup serve\n{said}")));
+    served.stop();
+}
+
 /// When each rule of the page fires, and when it does not.
 const RULES: &str = include_str!("rules.yaml");
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::{CommandHelp, Documented, waiting_time};
+use crate::error::{ErrorCode, Failure};
 use crate::project::CommandArgs;
 use crate::workflow::monitoring::Pace;
 
@@ -31,6 +32,19 @@ pub(crate) struct ServeArgs {
 }
 
 impl ServeArgs {
+    /// Refuses an age that an answer has before the next one can come.
+    ///
+    /// # Errors
+    /// Exit 2.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if self.max_age >= self.interval * 2 {
+            return Ok(());
+        }
+        Err(Failure::usage("--max-age must be at least twice as long as --interval")
+            .code(ErrorCode::USAGE_ARGUMENTS)
+            .next("give a longer --max-age, or a shorter --interval"))
+    }
+
     /// How often the database is read.
     pub(super) fn pace(&self) -> Pace {
         Pace { readiness: self.interval, everything: self.check_interval, max_age: self.max_age }

@@ -9,20 +9,29 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{Session, Target, end_abandoned};
 use crate::project::Settings;
 
-/// How long a connection that hangs is kept before a new one is made in its place: a network that is gone says nothing
-/// for ever.
+/// How long the first connection that hangs is kept before a new one is made in its place: a network that is gone says
+/// nothing for ever. The next one that hangs is kept for twice as long, and so on: where every backend stands still, for want
+/// of a disk, they stay in the server.
 const HOPE: Duration = Duration::from_secs(60);
 /// How long a connection that hangs has to answer when it is tried again.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The connection, where there is one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct OneConnection {
     session: Option<Session>,
     /// Since when it has said nothing, where that was too long.
     silent_since: Option<Instant>,
+    /// How long one that hangs is kept.
+    hope: Duration,
     /// Whether something was asked that is not answered yet.
     works: bool,
+}
+
+impl Default for OneConnection {
+    fn default() -> Self {
+        Self { session: None, silent_since: None, hope: HOPE, works: false }
+    }
 }
 
 impl OneConnection {
@@ -69,13 +78,15 @@ impl OneConnection {
             none => none.insert(target.connect(&settings.application()).await?),
         };
         let outcome = work(target, session).await;
-        if outcome.is_err() {
+        if outcome.is_ok() {
+            self.hope = HOPE;
+        } else {
             // What failed may have left a transaction.
             let alive = !session.is_given_up() && session.execute("ROLLBACK").await.is_ok();
             if session.is_given_up() {
                 self.silent_since = Some(Instant::now());
             } else if !alive {
-                self.session = None;
+                self.forget();
             }
         }
         outcome
@@ -88,20 +99,26 @@ impl OneConnection {
         session.try_again();
         match session.execute("ROLLBACK").await {
             Ok(()) => {}
-            Err(_) if !session.is_given_up() => self.session = None,
-            Err(_) if since.elapsed() < HOPE => {
+            Err(_) if !session.is_given_up() => self.forget(),
+            Err(_) if since.elapsed() < self.hope => {
                 return Err(Failure::new(Exit::Busy, "the database does not answer")
                     .code(ErrorCode::CONNECTION_TIMEOUT)
                     .next("look at the server, and at what is between it and trueup"));
             }
             Err(_) => {
                 self.session = None;
+                self.hope = self.hope.saturating_mul(2);
                 // Its backend may still be there: it is ended before another one is made.
                 end_abandoned().await;
             }
         }
         self.silent_since = None;
         Ok(())
+    }
+
+    /// Drops a connection that was lost: there is nothing to be cancelled.
+    fn forget(&mut self) {
+        drop(self.session.take().map(Session::unobserved));
     }
 
     /// Whether there is a connection that has answered the last time.

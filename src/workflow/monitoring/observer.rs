@@ -43,6 +43,13 @@ pub(crate) struct Pace {
     pub(crate) max_age: Duration,
 }
 
+impl Pace {
+    /// The longest `statement_timeout` of what is read seldom: while it is read, the answer about readiness grows old.
+    fn longest(self) -> Duration {
+        STATEMENT_TIMEOUT.min(self.max_age / 2)
+    }
+}
+
 /// Reads a database over and over.
 pub(crate) struct Observer {
     settings: Settings,
@@ -208,7 +215,7 @@ impl Observer {
         let settings = &self.settings;
         let request = comparison::request(settings, self.model.needs());
         let request = &Request {
-            statement_timeout: request.statement_timeout.min(STATEMENT_TIMEOUT),
+            statement_timeout: request.statement_timeout.min(self.pace.longest()),
             lock_timeout: request.lock_timeout.min(LOCK_TIMEOUT),
             seeds: Arc::<Seeds>::default(),
             ..request
@@ -248,7 +255,7 @@ impl Observer {
         let count = async |target: &_, session: &mut _| {
             let application = settings.application();
             let mut options = data_checks::options(settings, target, &application, 0, 1);
-            options.limits.statement_timeout = options.limits.statement_timeout.min(STATEMENT_TIMEOUT);
+            options.limits.statement_timeout = options.limits.statement_timeout.min(self.pace.longest());
             options.limits.lock_timeout = options.limits.lock_timeout.min(LOCK_TIMEOUT);
             checks::run(session, vec![check.clone()], options).await
         };
