@@ -38,5 +38,6 @@ mod reports;
 mod restore;
 mod scratch;
 mod seeds;
+mod serve;
 mod sizes;
 mod support;

@@ -22,6 +22,7 @@ mod rehearse;
 mod resolve;
 mod restore;
 mod seed;
+mod serve;
 mod sizes;
 mod status;
 mod undo;
@@ -40,12 +41,14 @@ use crate::output::{self, ErrorReport, FailureReport, Format, Style};
 use crate::postgres::connection::server_failure;
 use crate::project::{OutputSettings, ProcessEnv, Settings};
 use crate::workflow::deliver::{add_step_summary, failure_target, failure_width};
+use crate::workflow::reports::metrics;
 
 registry::commands! {
     init: reads InitArgs,
     check: reads CheckArgs,
     status: reads StatusArgs,
     ready: reads ReadyArgs,
+    serve: serves ServeArgs,
     upgrade: writes UpgradeArgs,
     downgrade: writes DowngradeArgs,
     compile: reads CompileArgs,
@@ -89,6 +92,7 @@ pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
     match outcome {
         Ok(exit) => exit,
         Err(error) => {
+            let labels = settings.as_ref().map(Settings::metric_labels).unwrap_or_default();
             let target = settings.ok().and_then(|settings| match line.args.works_on() {
                 Some((url, source)) => failure_target(&settings.reaching(url.reveal(), source)),
                 None => failure_target(&settings),
@@ -96,7 +100,8 @@ pub async fn run(args: Vec<OsString>, process_env: &ProcessEnv) -> Exit {
             let redactor = Redactor::new(&args);
             let report =
                 FailureReport::new(Some(line.name), &run, &error).redacted(|text| redactor.redact(text));
-            print_failure(&report.about(target), &output)
+            let counted = line.args.probe().map(|probe| metrics::of_command(labels, probe, false));
+            print_failure(&report.about(target).counted(counted), &output)
         }
     }
 }
@@ -148,7 +153,7 @@ fn print_document(report: &FailureReport, settings: &OutputSettings) {
         format => output::out(&render(format)),
     };
     for file in &settings.files {
-        written = written.and(output::write_file(&file.path, &render(file.format)));
+        written = written.and(output::write_report(&file.path, &render(file.format), file.format));
     }
     add_step_summary(settings, report);
     if let Err(error) = written {

@@ -69,7 +69,7 @@ impl Registered {
 }
 
 /// Makes the table `COMMANDS` of lines `folder: effect Arguments`, and runs what each names: `folder::run(settings,
-/// args)` for `reads`; `folder::run(settings, args, stop)` for `writes`; the first, or `folder::file::run(settings, args,
+/// args)` for `reads`; `folder::run(settings, args, stop)` for `writes` and `serves`; the first, or `folder::file::run(settings, args,
 /// stop)` where `args.writes()`, for `reads_or_writes(file)`.
 macro_rules! commands {
     ($($name:ident: $effect:ident$(($file:ident))? $args:ident,)+) => {
@@ -88,11 +88,15 @@ macro_rules! commands {
     };
     (@effect reads) => { CommandEffect::Reads };
     (@effect reads_or_writes) => { CommandEffect::ReadsOrWrites };
+    (@effect serves) => { CommandEffect::Reads };
     (@effect writes) => { CommandEffect::Writes };
     (@reads $name:ident $args:ident $settings:ident) => {
         registry::reading($name::run($settings, $args))
     };
     (@writes $name:ident $args:ident $settings:ident) => {
+        registry::writing(|stop| $name::run($settings, $args, stop))
+    };
+    (@serves $name:ident $args:ident $settings:ident) => {
         registry::writing(|stop| $name::run($settings, $args, stop))
     };
     (@reads_or_writes $name:ident $file:ident $args:ident $settings:ident) => {
@@ -109,7 +113,7 @@ pub(super) fn reading<'a>(work: impl Future<Output = Result<Exit>> + 'a) -> Comm
     Box::pin(signals::unless_interrupted(work))
 }
 
-/// A command that is told of a signal, and ends where it can.
+/// A command that is told of a signal, and ends where it can: one that writes, or that ends by a signal alone.
 pub(super) fn writing<'a, F: Future<Output = Result<Exit>> + 'a>(
     work: impl FnOnce(StopSignal) -> F,
 ) -> CommandFuture<'a> {

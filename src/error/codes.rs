@@ -82,6 +82,11 @@ error_codes! {
     /// A report could not be written to the end.
     OUTPUT_NOT_WRITTEN = "output.not_written";
 
+    /// Another process listens on the address already.
+    ADDRESS_IN_USE = "address.in_use";
+    /// This machine does not have the address, or this user may not listen on it.
+    ADDRESS_UNAVAILABLE = "address.unavailable";
+
     /// There is no project in the working directory, or where `--project` says.
     PROJECT_NOT_FOUND = "project.not_found";
     /// `trueup.toml`, or a TOML file beside it, is wrong.

@@ -16,6 +16,17 @@ pub enum Change {
     Different,
 }
 
+impl Change {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Unexpected => "unexpected",
+            Self::Different => "different",
+        }
+    }
+}
+
 /// One attribute that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttributeFinding {

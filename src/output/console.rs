@@ -8,6 +8,9 @@ use std::path::{Component, Path};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
+use super::report::Format;
+use crate::plain_file;
+
 /// Writes to standard output, to the last byte.
 ///
 /// # Errors
@@ -40,6 +43,19 @@ pub fn write_file(path: &Path, text: &str) -> io::Result<()> {
     // Who reads a pipe may be slow.
     fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?;
     file.write_all(text.as_bytes())
+}
+
+/// Writes a report in a format to a file: see [`write_file`]. A format whose readers look at any time is written beside
+/// the file and takes its place whole.
+///
+/// # Errors
+/// The system's.
+pub fn write_report(path: &Path, text: &str, format: Format) -> io::Result<()> {
+    let is_file = path.symlink_metadata().map_or(true, |found| found.is_file());
+    match format.is_read_at_any_time() && is_file {
+        true => plain_file::replace(path, text),
+        false => write_file(path, text),
+    }
 }
 
 /// Whether a path is one by which the system names devices and open files. Nothing else below `/dev` is: anybody may put a

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::escape::escape_lines;
+use super::metrics::Metrics;
 use super::report::{Envelope, Report};
 use super::view::{Tone, View};
 use super::wrap::wrap_around_code;
@@ -72,6 +73,9 @@ pub struct FailureReport {
     /// The failure as the one finding, for formats that list nothing else.
     #[serde(skip)]
     findings: Vec<Finding>,
+    /// What a command that counts says where it could not.
+    #[serde(skip)]
+    metrics: Option<Metrics>,
 }
 
 impl FailureReport {
@@ -98,6 +102,7 @@ impl FailureReport {
             target: None,
             error,
             findings: vec![finding],
+            metrics: None,
         }
     }
 
@@ -114,6 +119,12 @@ impl FailureReport {
     #[must_use]
     pub fn about(self, target: Option<FailureTarget>) -> Self {
         Self { target: target.filter(|_| self.exit == Exit::Refused), ..self }
+    }
+
+    /// Says in metrics, too, that the command failed.
+    #[must_use]
+    pub fn counted(self, metrics: Option<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The exit code.
@@ -136,6 +147,10 @@ impl Report for FailureReport {
 
     fn findings(&self) -> Option<&[Finding]> {
         Some(&self.findings)
+    }
+
+    fn metrics(&self) -> Option<Metrics> {
+        self.metrics.clone()
     }
 }
 

@@ -10,6 +10,7 @@ mod escape;
 mod excerpt;
 mod failure;
 mod formats;
+mod metrics;
 mod pasted;
 mod progress;
 mod prompt;
@@ -18,12 +19,13 @@ mod style;
 pub mod view;
 mod wrap;
 
-pub use console::{err, names_an_open_file, out, write_file};
+pub use console::{err, names_an_open_file, out, write_file, write_report};
 pub use escape::{escape, escape_lines};
 pub use failure::{ErrorReport, FailureReport, FailureTarget, failure_text};
+pub use metrics::{MetricFamily, MetricLabels, Metrics, ProbeName};
 pub use progress::{Progress, ProgressMode};
 pub use prompt::{confirm, read_text};
-pub use report::{Envelope, FORMAT, Format, Report, render, step_summary};
+pub use report::{Envelope, FORMAT, Format, Report, metrics_text, render, step_summary};
 pub use style::{NARROWEST, Style, error_width, terminal_width};
 pub use wrap::wrap;
 

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::formats::{self, Findings};
+use super::metrics::Metrics;
 use super::style::Style;
 use super::view::View;
 use crate::error::Exit;
@@ -32,6 +33,8 @@ pub enum Format {
     Gitlab,
     /// One HTML file
     Html,
+    /// Prometheus text: metrics for node_exporter's textfile collector
+    Prometheus,
 }
 
 impl Format {
@@ -46,12 +49,18 @@ impl Format {
             Self::Github => "github",
             Self::Gitlab => "gitlab",
             Self::Html => "html",
+            Self::Prometheus => "prometheus",
         }
     }
 
     /// Whether it lists findings and nothing else, so that a report without findings cannot be written in it.
     pub fn is_of_findings(self) -> bool {
         matches!(self, Self::Junit | Self::Sarif | Self::Github | Self::Gitlab)
+    }
+
+    /// Whether who reads its files must never see half of one: it looks whenever it likes.
+    pub fn is_read_at_any_time(self) -> bool {
+        self == Self::Prometheus
     }
 
     /// The format that the suffix of a file's name stands for.
@@ -66,6 +75,7 @@ impl Format {
             (".json", Self::Json),
             (".md", Self::Markdown),
             (".markdown", Self::Markdown),
+            (".prom", Self::Prometheus),
             (".txt", Self::Human),
             // The statements of --sql.
             (".sql", Self::Human),
@@ -98,6 +108,11 @@ pub trait Report: Serialize {
         None
     }
 
+    /// What it counts, for systems that collect numbers; `None` where a report of this kind counts nothing.
+    fn metrics(&self) -> Option<Metrics> {
+        None
+    }
+
     /// What was examined and is well, for formats that count that, too.
     fn passed(&self) -> Vec<String> {
         Vec::new()
@@ -117,7 +132,13 @@ pub fn render(report: &impl Report, format: Format, style: Style, from_repositor
         Format::Github => formats::github::render(&findings()),
         Format::Gitlab => formats::gitlab::render(&findings()),
         Format::Html => formats::html::render(report.envelope(), &report.view()),
+        Format::Prometheus => metrics_text(&report.metrics().unwrap_or_default()),
     }
+}
+
+/// Metrics as Prometheus reads them.
+pub fn metrics_text(metrics: &Metrics) -> String {
+    formats::prometheus::render(metrics)
 }
 
 /// A report as the summary of a step of GitHub Actions, to be added to a file that already has so many bytes. `None` when

@@ -3,6 +3,7 @@
 use super::settings::Settings;
 use crate::cli::{ScratchArgs, Secret, Shared};
 use crate::error::Failure;
+use crate::output::ProbeName;
 
 /// What the arguments of a command say about its settings. The defaults suit a command that works on a project's
 /// database, starts no server and has no flag in place of a setting.
@@ -38,6 +39,11 @@ pub trait CommandArgs {
 
     /// The URL of the database that it works on in the place of the project's, and the flag that has it.
     fn works_on(&self) -> Option<(&Secret, &'static str)> {
+        None
+    }
+
+    /// What it reads of a database, where it counts that: in the format `prometheus`.
+    fn probe(&self) -> Option<ProbeName> {
         None
     }
 

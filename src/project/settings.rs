@@ -18,6 +18,7 @@ use super::rehearse::RehearseSettings;
 use super::repair::RepairSettings;
 use crate::cli::{ScratchArgs, Secret, Shared};
 use crate::error::{ErrorCode, Exit, Failure};
+use crate::output::{Format, MetricLabels};
 use crate::postgres::connection::{PasswordSources, Target};
 use crate::text::holds_password;
 use crate::toml_table::nearest;
@@ -157,6 +158,9 @@ impl Settings {
             project.check_folders()?;
         }
         let output = OutputSettings::resolve(shared, process_env, &project, &backup.store)?;
+        if args.probe().is_none() && output.formats().any(|format| format == Format::Prometheus) {
+            return Err(no_metrics(command));
+        }
         let url = ConnectionUrl::find(shared, &database.url_env, process_env);
         let passwords = passwords(process_env);
         let required_values = required_values(&gate, process_env);
@@ -213,6 +217,15 @@ impl Settings {
     /// The database that the URL names, for messages: it may not be the one that the environment expects.
     pub fn asked_target(&self) -> Option<Target> {
         Target::parse(self.url.value.as_ref()?.reveal()).ok()
+    }
+
+    /// How metrics call the database, whether or not it can be reached.
+    pub fn metric_labels(&self) -> MetricLabels {
+        MetricLabels {
+            database: self.asked_target().map(|target| target.database().to_owned()),
+            environment: self.environment.as_ref().map(|environment| environment.name.clone()),
+            project: self.project.name.clone(),
+        }
     }
 
     /// These settings with another connection URL.
@@ -365,6 +378,14 @@ fn unknown_environment(name: &str, known: Vec<&str>) -> Failure {
         }
         None => failure.next(format!("known: {}", known.join(", "))),
     }
+}
+
+fn no_metrics(command: &str) -> Failure {
+    Failure::usage(format!(
+        "`trueup {command}` has no metrics, which is all that the format prometheus has; nothing was done"
+    ))
+    .code(ErrorCode::USAGE_ARGUMENTS)
+    .next("check, verify and ready have it; trueup serve answers scrapes")
 }
 
 fn required_values(gate: &GateSettings, process_env: &ProcessEnv) -> Vec<RequiredValue> {

@@ -29,7 +29,7 @@ pub(crate) fn deliver(output: &OutputSettings, report: &impl Report) -> Result<(
     let from_repository = &output.from_repository;
     for file in &output.files {
         let text = output::render(report, file.format, in_a_file(output), from_repository);
-        output::write_file(&file.path, &text)
+        output::write_report(&file.path, &text, file.format)
             .map_err(|error| not_written(&format!("the report {}", file.path.display()), &error))?;
     }
     add_step_summary(output, report);

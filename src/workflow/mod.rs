@@ -15,6 +15,7 @@ pub(crate) mod gate;
 pub(crate) mod git;
 pub(crate) mod lint;
 pub(crate) mod migrate;
+pub(crate) mod monitoring;
 pub(crate) mod other_tool;
 pub(crate) mod plan_steps;
 pub(crate) mod project_model;

@@ -40,6 +40,8 @@ pub(crate) struct ProjectModel {
     pub(crate) seeds: Arc<Seeds>,
     /// What is worth saying about where it came from.
     pub(crate) notes: Vec<String>,
+    /// Whether the texts of the migrations are known: an applied one that was modified is noticed.
+    pub(crate) texts_known: bool,
 }
 
 impl ProjectModel {
@@ -51,7 +53,7 @@ impl ProjectModel {
         notes: Vec<String>,
     ) -> Self {
         let last = if lock.migrations.is_empty() { lock.model.clone() } else { lock.state_after(|_| true) };
-        Self { lock, last, migrations, seeds, notes }
+        Self { lock, last, migrations, seeds, notes, texts_known: true }
     }
 
     /// The same for a command that seeds do not concern.
@@ -262,6 +264,26 @@ impl Reading {
         notes.extend(sources.notes(&settings.project.dir));
         Ok(ProjectModel::new(lock, sources.migrations.into(), seeds, notes))
     }
+}
+
+/// What the lock alone declares, for a command that may run where the files are not: without reference rows. The texts of
+/// the migrations may be missing.
+///
+/// # Errors
+/// Exit 2: the lock is missing or wrong.
+pub(crate) fn of_lock(
+    settings: &Settings,
+    migrations: Arc<[Migration]>,
+    texts_known: bool,
+) -> Result<ProjectModel> {
+    let path = &settings.project.lock_path;
+    let missing = || {
+        Failure::usage(format!("{} is missing", settings.project.display(path)))
+            .code(ErrorCode::LOCK_FILE_INVALID)
+            .next("run `trueup compile`")
+    };
+    let lock = with_history(settings, Lock::load(path)?.ok_or_else(missing)?);
+    Ok(ProjectModel { texts_known, ..ProjectModel::new(lock, migrations, Arc::default(), Vec::new()) })
 }
 
 /// Why the lock is out of date; empty when it is not. One that does not exist is.

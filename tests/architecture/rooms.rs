@@ -151,7 +151,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "writer",
         ],
     ),
-    room("output", &["backup", "error", "findings", "postgres/sql", "text", "writer"]),
+    room("output", &["backup", "error", "findings", "plain_file", "postgres/sql", "text", "writer"]),
     room("cli", &["findings", "output", "postgres/sql", "text"]),
     room(
         "project",

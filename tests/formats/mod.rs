@@ -7,9 +7,9 @@
 mod annotations;
 mod locations;
 mod made;
-mod page;
+pub(crate) mod page;
 mod quality;
-mod readers;
+pub(crate) mod readers;
 mod sarif;
 mod site;
 mod suites;

@@ -47,13 +47,13 @@ fn a_strict_parser_finds_one_file_without_any_link() {
 const NOTHING: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// A proxy that notes which hosts somebody asks it for, and gives nobody anything.
-struct Proxy {
+pub(crate) struct Proxy {
     port: u16,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = Self { port: listener.local_addr().unwrap().port(), asked: Arc::default() };
         let asked = Arc::clone(&proxy.asked);
@@ -74,14 +74,19 @@ impl Proxy {
     }
 
     /// What was asked for from the hosts of the tests' names. A browser asks for other things on its own.
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
         asked.iter().filter(|line| line.contains("request.invalid")).cloned().collect()
     }
 }
 
-/// What a browser makes of a page, as HTML.
+/// What a browser makes of a file, as HTML.
 fn opened(browser: &Path, page: &Path, proxy: &Proxy) -> String {
+    opened_at(browser, &format!("file://{}", page.display()), proxy, false)
+}
+
+/// What a browser makes of a page. Where it may, it asks this machine without the proxy.
+pub(crate) fn opened_at(browser: &Path, url: &str, proxy: &Proxy, from_this_machine: bool) -> String {
     let profile = tempfile::tempdir().unwrap();
     let mut command = Program::of(browser).into_command();
     command.args([
@@ -93,8 +98,9 @@ fn opened(browser: &Path, page: &Path, proxy: &Proxy) -> String {
     ]);
     command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
     command.arg(format!("--user-data-dir={}", profile.path().display()));
-    command.arg(format!("--proxy-server=127.0.0.1:{}", proxy.port)).arg("--proxy-bypass-list=<-loopback>");
-    command.arg("--dump-dom").arg(format!("file://{}", page.display()));
+    let bypass = if from_this_machine { "127.0.0.1" } else { "<-loopback>" };
+    command.arg(format!("--proxy-server=127.0.0.1:{}", proxy.port));
+    command.arg(format!("--proxy-bypass-list={bypass}")).arg("--dump-dom").arg(url);
     let mut browser =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut output = browser.stdout.take().unwrap();

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::cli::{CommandHelp, Documented, FailOn, ScratchArgs};
+use crate::output::ProbeName;
 use crate::project::{CommandArgs, Patterns, Settings};
 
 /// `trueup check`
@@ -43,6 +44,10 @@ impl Documented for CheckArgs {
 impl CommandArgs for CheckArgs {
     fn scratch(&self) -> ScratchArgs {
         self.scratch.clone()
+    }
+
+    fn probe(&self) -> Option<ProbeName> {
+        Some(ProbeName::Schema)
     }
 
     /// `--ignore` adds to `[database] ignore`; `--fail-on` replaces `[check] fail_on`.

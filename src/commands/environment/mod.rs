@@ -176,6 +176,7 @@ async fn report(
             system_identifier: place.system_identifier,
             environment: after.as_ref().or(before.as_ref()).and_then(|mark| mark.environment.clone()),
             project: settings.project.name.clone(),
+            labels: settings.metric_labels(),
         },
         subject: Subject::Mark { before, after },
         notes,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::{CommandHelp, Documented, waiting_time};
+use crate::output::ProbeName;
 use crate::project::CommandArgs;
 
 /// `trueup ready`
@@ -34,7 +35,11 @@ impl Documented for ReadyArgs {
     };
 }
 
-impl CommandArgs for ReadyArgs {}
+impl CommandArgs for ReadyArgs {
+    fn probe(&self) -> Option<ProbeName> {
+        Some(ProbeName::Readiness)
+    }
+}
 
 const AFTER_HELP: &str = "\
 Exit codes:

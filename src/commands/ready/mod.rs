@@ -1,14 +1,12 @@
 //! `trueup ready`: whether the database has the schema that this version of the application needs. It writes nothing.
 
 pub(super) mod args;
-mod report;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use args::ReadyArgs;
-use report::ReadyReport;
 use tokio::time::Instant;
 
 use crate::error::{ErrorCode, Exit, Failure, code_of, exit_of, with_failure};
@@ -17,9 +15,7 @@ use crate::postgres::connection::Target;
 use crate::project::Settings;
 use crate::text::{duration, joined_lines};
 use crate::workflow::deliver::deliver;
-use crate::workflow::environment_mark;
-use crate::workflow::readiness::{self, ImageMigrations};
-use crate::workflow::reports::target::TargetReport;
+use crate::workflow::readiness::{self, ImageMigrations, ReadyReport};
 
 /// Runs the command.
 ///
@@ -47,24 +43,9 @@ async fn look(
 ) -> Result<ReadyReport> {
     let mut session = target.connect(&settings.application()).await?;
     let image = image.await?;
-    let snapshot = readiness::read(settings, &mut session, &image).await;
+    let report = readiness::look(settings, target, &mut session, &image).await;
     session.close().await;
-    let snapshot = snapshot?;
-    let (mark, identity) = (snapshot.mark(), &snapshot.identity);
-    environment_mark::refuse_foreign(settings, mark, &identity.database)?;
-    environment_mark::expect(settings, mark, &identity.database)?;
-    let readiness = readiness::judge(settings, &image, &snapshot)?;
-    let mut notes = readiness.notes();
-    notes.extend(environment_mark::note(settings, target, mark));
-    notes.extend(snapshot.notes.iter().cloned());
-    Ok(ReadyReport {
-        run: settings.run.clone(),
-        exit: if readiness.ready { Exit::Clean } else { Exit::Findings },
-        target: TargetReport::new(settings, target, identity, mark),
-        readiness,
-        notes,
-        waited: None,
-    })
+    report
 }
 
 /// Looks until it is ready, or until nothing changes that by itself any more, or the time is over.

@@ -370,6 +370,7 @@ impl Command<'_> {
                 system_identifier: self.server.system_identifier.clone(),
                 environment: mark.and_then(|mark| mark.environment.clone()).or(asked),
                 project: self.settings.project.name.clone(),
+                labels: self.settings.metric_labels(),
             },
             backup: manifest.id.clone(),
             taken_at: manifest.taken_at.clone(),

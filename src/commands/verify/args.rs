@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::cli::{CommandHelp, Documented, ScratchArgs, WriteArgs};
+use crate::output::ProbeName;
 use crate::project::CommandArgs;
 
 /// `trueup verify`
@@ -69,6 +70,10 @@ impl Documented for VerifyArgs {
 impl CommandArgs for VerifyArgs {
     fn scratch(&self) -> ScratchArgs {
         self.scratch.clone()
+    }
+
+    fn probe(&self) -> Option<ProbeName> {
+        (!self.fix).then_some(ProbeName::Data)
     }
 }
 

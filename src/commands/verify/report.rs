@@ -7,12 +7,13 @@ use serde::Serialize;
 use crate::error::Exit;
 use crate::findings::{Command, Finding, Severity, Summary};
 use crate::output::view::{Content, Table, Text, Tone, View};
-use crate::output::{Envelope, Report};
+use crate::output::{Envelope, Metrics, ProbeName, Report};
 use crate::text::duration;
 use crate::text::plural;
 use crate::workflow::reports::backup_plan::{BackupPlan, LastBackup};
 use crate::workflow::reports::data_check::DataCheckReport;
 use crate::workflow::reports::fix_report::{FixReport, RepairStage};
+use crate::workflow::reports::metrics;
 use crate::workflow::reports::target::TargetReport;
 
 /// The results of the checks, and with `--fix` of the repair.
@@ -88,6 +89,13 @@ impl Report for VerifyReport {
 
     fn findings(&self) -> Option<&[Finding]> {
         Some(&self.findings)
+    }
+
+    fn metrics(&self) -> Option<Metrics> {
+        let complete = self.checks.iter().all(|check| check.rows.is_some());
+        let counts = self.checks.iter().map(|check| (check.name.as_str(), check.severity, check.rows));
+        let counted = metrics::of_command(self.target.labels.clone(), ProbeName::Data, complete);
+        Some(counted.family(metrics::check_rows(counts)))
     }
 
     fn passed(&self) -> Vec<String> {

@@ -7,6 +7,7 @@ pub(super) mod human;
 pub(super) mod json;
 pub(super) mod junit;
 pub(super) mod markdown;
+pub(super) mod prometheus;
 pub(super) mod sarif;
 
 use std::cmp::Reverse;

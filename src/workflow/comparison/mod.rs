@@ -15,7 +15,7 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, LOCK_FILE, Location, Severity, Summary};
 use crate::migrations::{Migration, checksum};
 use crate::model::diagnosis::{self, Basis, Diagnosis, Facts, MigrationState};
-use crate::model::{Declarations, DeclaredBy, Lock, SchemaFile};
+use crate::model::{CompiledMigration, Declarations, DeclaredBy, Lock, SchemaFile};
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
@@ -23,6 +23,7 @@ use crate::postgres::sql::identifier;
 use crate::project::Settings;
 use crate::snapshot::{self, DatabaseSnapshot, Request, SequenceBehind, UnreadReason, UnseenReason};
 use crate::workflow::project_model::{Needs, ProjectModel};
+use crate::workflow::reports::metrics::PendingByPhase;
 use crate::workflow::reports::schema_report::{Coverage, Hidden, History, SchemaReport};
 use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 use crate::workflow::{environment_mark, other_tool};
@@ -163,7 +164,10 @@ fn diagnose(
 ) -> Comparison {
     let ProjectModel { lock, last, migrations, notes, .. } = declared;
     let rows = snapshot.history.as_deref().unwrap_or_default();
-    let unchanged = checksum::unchanged(migrations, rows);
+    let unchanged = match declared.texts_known {
+        true => checksum::unchanged(migrations, rows),
+        false => migrations.iter().map(|migration| migration.version).collect(),
+    };
     let in_scope = |id: &ObjectId| in_scope(settings, id);
     let mut notes = notes.clone();
     let internal = snapshot.internal.as_ref();
@@ -233,8 +237,12 @@ fn history(snapshot: &DatabaseSnapshot, lock: &Lock, state: &MigrationState) -> 
     let rows = snapshot.history.as_deref().unwrap_or_default();
     let newest = rows.iter().max_by_key(|row| row.version).map(|row| row.id());
     let known = state.basis == Basis::History && snapshot.history.is_some();
-    let pending = state.skipped.iter().chain(&state.pending);
-    let pending = pending.map(|index| ReportedMigration::of(lock.migrations[*index].id()));
+    let pending: Vec<&CompiledMigration> =
+        state.skipped.iter().chain(&state.pending).map(|index| &lock.migrations[*index]).collect();
+    let contract = pending.iter().filter(|migration| migration.contract).count();
+    let by_phase = PendingByPhase { expand: pending.len() - contract, contract };
+    let pending = pending.into_iter().map(|migration| ReportedMigration::of(migration.id()));
+    let internal = snapshot.internal.as_ref();
     History {
         table: snapshot.history_table.clone(),
         applied: rows.len(),
@@ -242,6 +250,8 @@ fn history(snapshot: &DatabaseSnapshot, lock: &Lock, state: &MigrationState) -> 
         current: newest.map(|id| id.version_text()),
         pending: if known || rows.is_empty() { pending.collect() } else { Vec::new() },
         others: snapshot.others.clone(),
+        by_phase: (known || rows.is_empty() && snapshot.invisible.is_empty()).then_some(by_phase),
+        unfinished: internal.map_or(0, |internal| internal.unfinished.len()),
     }
 }
 

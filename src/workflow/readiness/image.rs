@@ -67,6 +67,11 @@ impl ImageMigrations {
         Ok(Self { files: sources.migrations.into(), texts_known: true, compiled })
     }
 
+    /// The migrations, and whether their texts are known.
+    pub(crate) fn files(&self) -> (Arc<[Migration]>, bool) {
+        (Arc::clone(&self.files), self.texts_known)
+    }
+
     /// The versions that were applied with the text that they have here, as far as that can be known.
     pub(super) fn unchanged(&self, history: &[Applied]) -> BTreeSet<i64> {
         if self.texts_known {

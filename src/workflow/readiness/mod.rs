@@ -5,6 +5,7 @@
 //! SHARE locks, waits 100 ms for each at the most, and writes nothing.
 
 mod image;
+mod report;
 
 use std::time::Duration;
 
@@ -12,20 +13,22 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::changes::plan::CONTRACT_NEXT;
-use crate::error::{ErrorCode, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::tools::MigrationTool;
 use crate::model::CompiledMigration;
 use crate::model::diagnosis::MigrationState;
-use crate::postgres::connection::Session;
+use crate::postgres::connection::{Session, Target};
 use crate::project::Settings;
 use crate::snapshot::{self, Request, StatusDetail, StatusSnapshot, StepAction};
 use crate::text::plural;
 use crate::workflow::comparison;
+use crate::workflow::environment_mark;
 use crate::workflow::project_model::Needs;
 use crate::workflow::reports::schema_report::to_see_all_of;
-use crate::workflow::reports::target::ReportedMigration;
+use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 
 pub(crate) use image::ImageMigrations;
+pub(crate) use report::ReadyReport;
 
 /// `lock_timeout` of the reading: whoever holds a lock for longer is changing the very tables that are read.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(100);
@@ -65,6 +68,36 @@ pub(crate) struct Readiness {
     pub(crate) next: String,
     /// Whether a modified migration would have been noticed.
     pub(crate) texts_compared: bool,
+}
+
+/// Looks at a database, in two round trips.
+///
+/// # Errors
+/// Exit 3 when something cannot be read, 4 when it is not the database of this environment or project, 75 when it was locked
+/// for too long.
+pub(crate) async fn look(
+    settings: &Settings,
+    target: &Target,
+    session: &mut Session,
+    image: &ImageMigrations,
+) -> Result<ReadyReport> {
+    let snapshot = read(settings, session, image).await?;
+    let (mark, identity) = (snapshot.mark(), &snapshot.identity);
+    environment_mark::refuse_foreign(settings, mark, &identity.database)?;
+    environment_mark::expect(settings, mark, &identity.database)?;
+    let readiness = judge(settings, image, &snapshot)?;
+    let mut notes = readiness.notes();
+    notes.extend(environment_mark::note(settings, target, mark));
+    notes.extend(snapshot.notes.iter().cloned());
+    Ok(ReadyReport {
+        run: settings.run.clone(),
+        exit: if readiness.ready { Exit::Clean } else { Exit::Findings },
+        target: TargetReport::new(settings, target, identity, mark),
+        identity: identity.clone(),
+        readiness,
+        notes,
+        waited: None,
+    })
 }
 
 /// Reads what decides about readiness, in two round trips.
@@ -120,7 +153,7 @@ fn state(image: &ImageMigrations, snapshot: &StatusSnapshot) -> Result<Migration
 ///
 /// # Errors
 /// Exit 3: the history is hidden from this role, or is no history.
-pub(crate) fn judge(
+fn judge(
     settings: &Settings,
     image: &ImageMigrations,
     snapshot: &StatusSnapshot,

@@ -7,6 +7,7 @@ pub(crate) mod decision;
 pub(crate) mod fix_report;
 pub(crate) mod footprint_report;
 pub(crate) mod loss;
+pub(crate) mod metrics;
 pub(crate) mod plan_report;
 pub(crate) mod schema_report;
 pub(crate) mod target;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::adoption::AdoptionReport;
 use super::backup_plan::LastBackup;
+use super::metrics::{self, DriftBySeverity, PendingByPhase};
 use super::plan_report::PlanReport;
 use super::target::{ReportedMigration, TargetReport};
 use crate::changes::executor::AppliedStep;
@@ -12,7 +13,7 @@ use crate::findings::{CauseKind, Finding, Remedy, Summary};
 use crate::migrations::history::OtherHistory;
 use crate::model::diagnosis;
 use crate::output::view::{Headline, Tone, View};
-use crate::output::{Envelope, ErrorReport, Report};
+use crate::output::{Envelope, ErrorReport, Metrics, ProbeName, Report};
 use crate::postgres::catalog::Unmodeled;
 use crate::text::plural;
 
@@ -83,6 +84,12 @@ pub(crate) struct History {
     pub(crate) pending: Vec<ReportedMigration>,
     /// Histories of other tools.
     pub(crate) others: Vec<OtherHistory>,
+    /// How many are pending; `None` where the history does not tell.
+    #[serde(skip)]
+    pub(crate) by_phase: Option<PendingByPhase>,
+    /// How many were interrupted, or are running right now.
+    #[serde(skip)]
+    pub(crate) unfinished: usize,
 }
 
 /// What was compared, and what was not.
@@ -141,6 +148,16 @@ impl Report for SchemaReport {
 
     fn findings(&self) -> Option<&[Finding]> {
         Some(&self.findings)
+    }
+
+    fn metrics(&self) -> Option<Metrics> {
+        let complete = self.coverage.invisible.is_empty();
+        let drift = complete.then(|| DriftBySeverity::of(&self.findings));
+        let counted = metrics::of_command(self.target.labels.clone(), ProbeName::Schema, complete)
+            .family(metrics::drift(drift))
+            .family(metrics::pending(self.history.by_phase))
+            .family(metrics::unfinished(self.history.by_phase.map(|_| self.history.unfinished)));
+        Some(counted)
     }
 
     fn passed(&self) -> Vec<String> {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::migrations::MigrationId;
+use crate::output::MetricLabels;
 use crate::output::view::Headline;
 use crate::postgres::connection::Target;
 use crate::project::Settings;
@@ -29,6 +30,9 @@ pub(crate) struct TargetReport {
     pub(crate) environment: Option<String>,
     /// The project's name, if it has one.
     pub(crate) project: Option<String>,
+    /// How metrics call it.
+    #[serde(skip)]
+    pub(crate) labels: MetricLabels,
 }
 
 /// A migration's version and name.
@@ -71,6 +75,7 @@ impl TargetReport {
             system_identifier: identity.system_identifier.clone(),
             environment: environment_mark::environment(settings, mark),
             project: settings.project.name.clone(),
+            labels: settings.metric_labels(),
         }
     }
 

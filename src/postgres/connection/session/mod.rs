@@ -198,6 +198,11 @@ impl Session {
         self.given_up
     }
 
+    /// Tries a session again that was silent for too long. What it answers late to what was asked before is passed over.
+    pub fn try_again(&mut self) {
+        self.given_up = false;
+    }
+
     /// Somebody else has noticed that the server says nothing.
     pub fn give_up(&mut self) {
         self.given_up = true;

@@ -2,31 +2,36 @@
 
 use serde::Serialize;
 
+use super::Readiness;
 use crate::error::Exit;
 use crate::output::view::{Tone, View};
-use crate::output::{Envelope, Report};
-use crate::workflow::readiness::Readiness;
+use crate::output::{Envelope, Metrics, ProbeName, Report};
+use crate::snapshot::Identity;
+use crate::workflow::reports::metrics;
 use crate::workflow::reports::target::TargetReport;
 
 /// Whether a database is ready.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct ReadyReport {
+pub(crate) struct ReadyReport {
     /// The run's ULID.
     #[serde(skip)]
-    pub(super) run: String,
+    pub(crate) run: String,
     /// The exit code.
     #[serde(skip)]
-    pub(super) exit: Exit,
+    pub(crate) exit: Exit,
     /// The database.
-    pub(super) target: TargetReport,
+    pub(crate) target: TargetReport,
+    /// Which database that is, for whoever looks again.
+    #[serde(skip)]
+    pub(crate) identity: Identity,
     /// Where it is on the way.
     #[serde(flatten)]
-    pub(super) readiness: Readiness,
+    pub(crate) readiness: Readiness,
     /// Remarks for people.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// How long it was waited for in vain, in words.
     #[serde(skip)]
-    pub(super) waited: Option<String>,
+    pub(crate) waited: Option<String>,
 }
 
 impl Report for ReadyReport {
@@ -46,5 +51,10 @@ impl Report for ReadyReport {
             .notes(&self.notes)
             .verdict(format!("{word}{waited}: {}", self.readiness.sentence()), tone)
             .next(next)
+    }
+
+    fn metrics(&self) -> Option<Metrics> {
+        let counted = metrics::of_command(self.target.labels.clone(), ProbeName::Readiness, true);
+        Some(counted.family(metrics::ready(Some(self.readiness.ready))))
     }
 }
