@@ -39,3 +39,4 @@ mod scratch;
 mod seeds;
 mod sizes;
 mod support;
+mod why;

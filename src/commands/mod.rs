@@ -28,6 +28,7 @@ mod undo;
 mod upgrade;
 mod usage;
 mod verify;
+mod why;
 
 use std::ffi::OsString;
 use std::time::SystemTime;
@@ -44,6 +45,7 @@ use crate::workflow::deliver::{add_step_summary, failure_target, failure_width};
 registry::commands! {
     init: reads InitArgs,
     check: reads CheckArgs,
+    why: reads WhyArgs,
     status: reads StatusArgs,
     ready: reads ReadyArgs,
     upgrade: writes UpgradeArgs,
