@@ -6,6 +6,7 @@ mod rows;
 mod schema;
 mod server;
 mod text;
+mod touch;
 
 use std::fs;
 use std::path::Path;

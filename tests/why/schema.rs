@@ -188,3 +188,17 @@ fn a_table_that_is_locked_is_not_waited_for() {
         holder.execute("ROLLBACK").await.unwrap();
     });
 }
+
+#[test]
+fn what_exists_already_was_made_by_hand_or_elsewhere() {
+    let (project, database) = behind("6");
+    let text = "ERROR:  column \"public_id\" of relation \"organizations\" already exists";
+    why(&project, &database, text)
+        .exit(0)
+        .says(["42701 duplicate_column", "has no public_id now: the statement ran in another database"]);
+    database.exec("ALTER TABLE organizations ADD COLUMN public_id uuid");
+    why(&project, &database, text).exit(1).says([
+        "the history and the schema of the database do not go together",
+        "V7__organizations_public_id",
+    ]);
+}

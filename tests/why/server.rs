@@ -92,22 +92,3 @@ fn logins_are_looked_up() {
     database.exec(&format!("ALTER ROLE {role} NOLOGIN"));
     why(&project, &database, &refused(&role)).exit(1).says("NOLOGIN");
 }
-
-#[test]
-fn it_writes_nothing_and_waits_for_nobody() {
-    let (project, database) = site();
-    let before =
-        database.value("SELECT pg_current_xact_id_if_assigned() IS NULL AND count(*) > 0 FROM pg_class");
-    let counts = "SELECT string_agg(relname || n_tup_ins + n_tup_upd + n_tup_del, ',' ORDER BY relname) FROM pg_stat_user_tables";
-    let rows = database.query(counts);
-    for text in [
-        "column users.nick does not exist",
-        "duplicate key value violates unique constraint \"users_pkey\"",
-        "permission denied for table users",
-        "canceling statement due to lock timeout",
-    ] {
-        why(&project, &database, text).run();
-    }
-    assert_eq!(before, "t");
-    assert_eq!(database.query(counts), rows);
-}

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 
 use super::{behind, site, why};
+use crate::support;
 use crate::support::program::Ran;
 
 const FORMATS: [&str; 8] = ["human", "json", "markdown", "junit", "sarif", "github", "gitlab", "html"];
@@ -70,8 +71,9 @@ fn no_value_of_a_row_is_shown_in_any_format() {
         "invalid input syntax for type uuid: \"canary\"",
         "nothing that is understood: canary",
     ];
-    for text in texts {
-        for format in FORMATS {
+    for (number, text) in texts.into_iter().enumerate() {
+        // All formats are made of the same report.
+        for format in FORMATS.into_iter().take(if number == 0 { FORMATS.len() } else { 2 }) {
             let ran = project.without_postgres(["why", "--format", format], &database).arg(text).run();
             assert!(
                 !ran.stdout().contains("canary") && !ran.stderr().contains("canary"),
@@ -104,6 +106,8 @@ fn a_database_that_is_down_leaves_what_the_text_tells() {
     let document = why(&project, url, "deadlock detected").document();
     assert_eq!((&document["asked"], &document["exit_code"]), (&false.into(), &3.into()), "{document:#}");
     assert_eq!(document["error"]["code"], "connection.refused");
+    let nowhere = support::trueup(["why", "deadlock detected", "--project"]).arg(project.path());
+    nowhere.exit(2).says(["waited for each other's locks", "no database was given"]);
 }
 
 #[test]

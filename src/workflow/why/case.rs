@@ -253,6 +253,23 @@ impl Case<'_> {
         )
     }
 
+    /// An object is there, and the role does not find it without its schema.
+    pub(super) fn outside_path(
+        &self,
+        kind: &'static str,
+        object: &str,
+        schema: &str,
+        advice: String,
+    ) -> Finding {
+        let sentence = format!(
+            "it is in schema {}, which is not in the search_path of role {}: {}",
+            identifier(schema),
+            self.facts.settings.role,
+            self.facts.path_in_words()
+        );
+        reason("search_path", Severity::Warning, kind, object, sentence).remedy(Remedy::advice(advice))
+    }
+
     /// The data checks of the project whose query names all of these.
     pub(super) fn checks_about(&self, names: &[&str]) -> Option<Command> {
         let knows = |(_, words): &&(String, BTreeSet<String>)| names.iter().all(|name| words.contains(*name));

@@ -45,7 +45,15 @@ impl Explanation {
         self.findings.iter().any(|finding| finding.severity >= Severity::Warning)
     }
 
+    /// Each finding once, and not too many of them.
     fn limited(mut self) -> Self {
+        let mut once: Vec<Finding> = Vec::new();
+        for finding in self.findings {
+            if !once.contains(&finding) {
+                once.push(finding);
+            }
+        }
+        self.findings = once;
         self.findings.truncate(MOST);
         self
     }

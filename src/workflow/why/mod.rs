@@ -23,7 +23,7 @@ mod text;
 
 use anyhow::Result;
 
-use crate::error::{Exit, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::model::LockFile;
 use crate::postgres::connection::server_failure;
 use crate::project::Settings;
@@ -55,6 +55,10 @@ pub(crate) async fn explain(settings: &Settings, text: &ErrorText, role: Option<
                 .downcast::<Failure>()
                 .unwrap_or_else(|other| Failure::new(Exit::Internal, format!("{other:#}")));
             match failure.exit {
+                // Nobody gave a URL: the text has a meaning all the same.
+                _ if failure.error_code() == ErrorCode::CONNECTION_NOT_GIVEN => {
+                    Ok(WhyReport::not_asked(settings, text, &error, &failure))
+                }
                 Exit::Usage | Exit::Internal => Err(failure.into()),
                 _ => Ok(WhyReport::not_asked(settings, text, &error, &failure)),
             }

@@ -14,6 +14,8 @@ pub(super) const KIND: ErrorKind = ErrorKind {
     patterns: &[
         r"'(?P<class>[A-Za-z_][\w.]*)' object has no attribute '(?P<column>\w+)'",
         r"type object '(?P<class>[A-Za-z_][\w.]*)' has no attribute '(?P<column>\w+)'",
+        // Rails, by its own copy of the schema.
+        r"unknown attribute '(?P<column>\w+)' for (?P<class>[A-Z][\w:]*)\b",
         r"undefined method [`'](?P<column>\w+)=?' for (?:an instance of |#<)(?P<class>[A-Z][\w:]*)",
         r#"Entity namespace for "(?P<table>[^"]+)" has no property "(?P<column>[^"]+)""#,
     ],

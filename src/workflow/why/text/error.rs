@@ -143,20 +143,18 @@ impl ReadError {
         }
         let Some((_, kind, found)) = best else { return Self::by_code(text) };
         let whole = found.get(0)?;
-        starts.sort_unstable();
-        starts.dedup();
-        let named: Vec<&str> = {
-            let mut conditions: Vec<&str> = starts.iter().map(|(_, condition)| *condition).collect();
-            conditions.sort_unstable();
-            conditions.dedup();
-            conditions
-        };
+        // What ends where this one does is a part of it.
+        starts.retain(|(end, _)| *end != whole.end());
+        let mut others: Vec<&str> = starts.iter().map(|(_, condition)| *condition).collect();
+        others.retain(|condition| *condition != kind.condition);
+        others.sort_unstable();
+        others.dedup();
         Some(Self {
             kind,
             message: without_value(&found),
             names: names(&found),
             mentions: StatementMentions::around(text, whole.start(), whole.end()),
-            others: named.len().saturating_sub(1),
+            others: others.len(),
         })
     }
 
@@ -326,18 +324,12 @@ mod tests {
                 "foreign_key_violation",
             ),
             ("Null constraint violation on the fields: (`password_hash`)", "not_null_violation"),
-            ("Timed out fetching a new connection from the connection pool.", "too_many_connections"),
-            (
-                "ActiveModel::UnknownAttributeError (unknown attribute 'username' for User.)",
-                "undefined_column",
-            ),
+            ("Timed out fetching a new connection from the connection pool.", "pool_exhausted"),
+            ("ActiveModel::UnknownAttributeError (unknown attribute 'username' for User.)", "no_attribute"),
             ("undefined method `username' for #<User id: 1, email: \"a@b\">", "no_attribute"),
             ("undefined method 'username' for an instance of User", "no_attribute"),
             ("AttributeError: type object 'User' has no attribute 'username'", "no_attribute"),
-            (
-                "FATAL:  password authentication failed for user \"app\"",
-                "invalid_authorization_specification",
-            ),
+            ("FATAL:  password authentication failed for user \"app\"", "invalid_password"),
             (
                 "FATAL: no pg_hba.conf entry for host \"10.0.0.1\", user \"app\", database \"shop\", no encryption",
                 "invalid_authorization_specification",
@@ -347,14 +339,14 @@ mod tests {
             ("ERROR: schema \"billing\" does not exist", "invalid_schema_name"),
             ("ERROR: type \"geometry\" does not exist", "undefined_object"),
             ("ERROR:  relation \"users\" already exists", "duplicate_table"),
-            ("ERROR:  column \"age\" of relation \"users\" already exists", "duplicate_table"),
+            ("ERROR:  column \"age\" of relation \"users\" already exists", "duplicate_column"),
             ("ERROR: column \"age\" is of type integer but expression is of type text", "datatype_mismatch"),
             (
                 "ERROR: there is no unique or exclusion constraint matching the ON CONFLICT specification",
                 "invalid_column_reference",
             ),
             ("ERROR: operator does not exist: text = integer", "undefined_function"),
-            ("ERROR: prepared statement \"S_1\" already exists", "invalid_sql_statement_name"),
+            ("ERROR: prepared statement \"S_1\" already exists", "duplicate_prepared_statement"),
             (
                 "ERROR: deadlock detected\nDETAIL: Process 12 waits for ShareLock on transaction 7; blocked by process 13.",
                 "deadlock_detected",

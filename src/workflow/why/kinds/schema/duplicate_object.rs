@@ -1,25 +1,41 @@
 //! `42P07`, `42701`, `42710`: a migration creates what is there already.
 
 use super::super::super::case::{Case, NamedRelation};
-use super::super::super::explanation::Explanation;
+use super::super::super::explanation::{Explanation, reason};
 use super::super::super::facts::Ask;
 use super::super::ErrorKind;
-use crate::findings::Finding;
+use crate::findings::{Finding, Remedy, Severity};
+use crate::model::Effect;
+use crate::postgres::catalog::ObjectId;
 
-pub(in super::super) const KIND: ErrorKind = ErrorKind {
+/// A table, view, index or sequence.
+pub(in super::super) const TABLE: ErrorKind = ErrorKind {
     condition: "duplicate_table",
     sqlstate: "42P07",
-    patterns: &[
-        "column {column} of relation {table} already exists",
-        "relation {table} already exists",
-        "(?:constraint|trigger|policy) {constraint} for (?:relation|table) {table} already exists",
-        "(?:type|schema|extension|function|constraint) {constraint} already exists",
-        r#"function "?(?P<constraint>[^"\s(]+)"? already exists with same argument types"#,
-    ],
+    patterns: &["relation {table} already exists"],
     follows: false,
     meaning: "A migration creates something that is there already: it was applied before in part, or by hand.",
     asks: &[Ask::Schema],
     judge,
+};
+
+pub(in super::super) const COLUMN: ErrorKind = ErrorKind {
+    condition: "duplicate_column",
+    sqlstate: "42701",
+    patterns: &["column {column} of relation {table} already exists"],
+    ..TABLE
+};
+
+/// A constraint, type, schema and others.
+pub(in super::super) const OBJECT: ErrorKind = ErrorKind {
+    condition: "duplicate_object",
+    sqlstate: "42710",
+    patterns: &[
+        "(?:constraint|trigger|policy) {constraint} for (?:relation|table) {table} already exists",
+        "(?:type|schema|extension|function|constraint) {constraint} already exists",
+        r#"function "?(?P<constraint>[^"\s(]+)"? already exists with same argument types"#,
+    ],
+    ..TABLE
 };
 
 fn judge(case: &Case<'_>) -> Explanation {
@@ -30,16 +46,18 @@ fn judge(case: &Case<'_>) -> Explanation {
     };
     let named = NamedRelation::parse(name);
     let ids: Vec<_> = case.ids().filter(|id| id.name == named.name.as_str()).cloned().collect();
-    let mut findings: Vec<Finding> = Vec::new();
-    for found in ids.iter().flat_map(|id| case.differences_of(id)) {
-        if !findings.contains(&found) {
-            findings.push(found);
-        }
+    if ids.iter().all(|id| case.live(id).is_none()) {
+        return Explanation::elsewhere(
+            format!("database {} has no {named} now: the statement ran in another database", case.database),
+            "compare the URL of whoever ran the statement with this database",
+        );
     }
+    let mut findings: Vec<Finding> = ids.iter().flat_map(|id| case.differences_of(id)).collect();
     // What a pending migration would do again is found as a whole migration, too.
     let by_history =
         |finding: &&Finding| finding.code.starts_with("migration.") || finding.code.starts_with("history.");
     findings.extend(case.schema.findings.iter().filter(by_history).cloned());
+    findings.extend(done_already(case, &ids));
     if !findings.is_empty() {
         return Explanation::explained(
             findings,
@@ -47,7 +65,24 @@ fn judge(case: &Case<'_>) -> Explanation {
         );
     }
     Explanation::elsewhere(
-        format!("the database has {named} as its applied migrations made it, and nothing is pending"),
+        format!("the database has {named} as its applied migrations made it, and no pending one creates it"),
         "whoever ran the statement used another history than this project, or another tool: trueup status",
     )
+}
+
+/// The pending migration that creates what is there.
+fn done_already(case: &Case<'_>, ids: &[ObjectId]) -> Option<Finding> {
+    let creates = |effect: &Effect| match effect {
+        Effect::Created(object) => ids.contains(&object.id).then(|| object.id.clone()),
+        _ => None,
+    };
+    let pending =
+        case.migrations().iter().filter(|migration| !case.schema.applied.contains(&migration.version));
+    let mut found =
+        pending.filter_map(|migration| Some((migration, migration.effects.iter().find_map(creates)?)));
+    let (migration, id) = found.next()?;
+    let sentence = format!("it is there already, and the pending {} creates it", migration.id());
+    let advice = "trueup check, which tells what of the migration is there; where all of it is: trueup upgrade --record-satisfied";
+    let found = reason("done_already", Severity::Error, id.kind.word(), id.to_string(), sentence);
+    Some(found.remedy(Remedy::advice(advice)))
 }

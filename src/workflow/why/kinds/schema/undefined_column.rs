@@ -20,8 +20,6 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
         r"column `(?P<path>[^`\n]+)` does not exist in the current database",
         "column {column} named in key does not exist",
         "record \"(?:new|old)\" has no field {column}",
-        // Rails checks its own copy of the schema.
-        r"unknown attribute '(?P<column>\w+)' for (?P<class>[A-Z][\w:]*)\b",
     ],
     follows: false,
     meaning: "A statement names a column that the table does not have.",
@@ -47,9 +45,6 @@ fn judge(case: &Case<'_>) -> Explanation {
 fn relations(case: &Case<'_>, column: &str) -> Vec<ObjectId> {
     let mut found: Vec<ObjectId> =
         case.named_relations().iter().flat_map(|named| case.relations(named)).collect();
-    if let Some(class) = &case.names().class {
-        found.extend(case.tables_of_class(class));
-    }
     if found.is_empty() {
         found = with_column(case, column);
     }
@@ -73,12 +68,8 @@ pub(in super::super) fn of_column(case: &Case<'_>, relations: &[ObjectId], colum
     };
     // Where the column is, another difference of it explains nothing.
     let without = relations.iter().filter(|relation| case.live(&part(relation)).is_none());
-    let mut findings: Vec<Finding> = Vec::new();
-    for found in without.flat_map(|relation| case.differences_of_part(relation, &part(relation))) {
-        if !findings.contains(&found) {
-            findings.push(found);
-        }
-    }
+    let findings: Vec<Finding> =
+        without.flat_map(|relation| case.differences_of_part(relation, &part(relation))).collect();
     if !findings.is_empty() {
         return case.differs(findings);
     }
@@ -122,20 +113,14 @@ fn other_schema(case: &Case<'_>, with: &ObjectId, without: &ObjectId, column: &s
 
 /// A relation is there, and the role finds it only with its schema.
 pub(in super::super) fn outside_path(case: &Case<'_>, there: &ObjectId) -> Finding {
-    let (role, schema) = (&case.facts.settings.role, there.schema.as_deref().unwrap_or_default());
-    let sentence = format!(
-        "it is in schema {}, which is not in the search_path of role {role}: {}",
-        identifier(schema),
-        case.facts.path_in_words()
-    );
+    let schema = there.schema.as_deref().unwrap_or_default();
     let advice = format!(
         "name the schema in the statement ({there}), or: ALTER ROLE {} SET search_path = {}, {};",
-        identifier(role),
+        identifier(&case.facts.settings.role),
         case.facts.settings.of("search_path").map_or("public", |path| path.value.as_str()),
         identifier(schema)
     );
-    reason("search_path", Severity::Warning, there.kind.word(), there.to_string(), sentence)
-        .remedy(Remedy::advice(advice))
+    case.outside_path(there.kind.word(), &there.to_string(), schema, advice)
 }
 
 fn unknown_column(case: &Case<'_>, table: &ObjectId, column: &str) -> Explanation {

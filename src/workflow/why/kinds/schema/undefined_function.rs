@@ -5,7 +5,7 @@ use super::super::super::explanation::{Explanation, reason, sql};
 use super::super::super::facts::Ask;
 use super::super::super::likely::likely;
 use super::super::ErrorKind;
-use crate::findings::{Finding, Remedy, Severity};
+use crate::findings::{Finding, Severity};
 use crate::postgres::catalog::{Attribute, Kind};
 use crate::postgres::sql::identifier;
 
@@ -41,19 +41,12 @@ fn judge(case: &Case<'_>) -> Explanation {
     if let Some(hidden) = routines.iter().find(|one| !visible(&one.schema) && named.schema.is_none())
         && !routines.iter().any(|one| visible(&one.schema))
     {
-        let sentence = format!(
-            "it is in schema {}, which is not in the search_path of role {}: {}",
-            identifier(&hidden.schema),
-            case.facts.settings.role,
-            case.facts.path_in_words()
-        );
         let advice = format!(
             "call it with its schema, {}.{}(...), or add the schema to the search_path",
             identifier(&hidden.schema),
             identifier(&named.name)
         );
-        let found = reason("search_path", Severity::Warning, "function", &hidden.signature, sentence)
-            .remedy(Remedy::advice(advice));
+        let found = case.outside_path("function", &hidden.signature, &hidden.schema, advice);
         return Explanation::explained(vec![found], "search_path does not lead to the function");
     }
     if let Some(extension) = case.facts.extensions.first()

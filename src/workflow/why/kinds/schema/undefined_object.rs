@@ -1,12 +1,12 @@
 //! `42704`: a statement names a type, role, constraint or extension that does not exist.
 
 use super::super::super::case::{Case, NamedRelation};
-use super::super::super::explanation::{Explanation, reason};
+use super::super::super::explanation::Explanation;
 use super::super::super::facts::Ask;
 use super::super::super::likely::likely;
 use super::super::ErrorKind;
 use super::undefined_function::missing_extension;
-use crate::findings::{Finding, Remedy, Severity};
+use crate::findings::Finding;
 use crate::postgres::catalog::Kind;
 use crate::postgres::sql::identifier;
 
@@ -17,7 +17,7 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
         "(?P<what>type) {type_name} does not exist",
         "(?P<what>constraint|trigger|policy|rule) {constraint} (?:of|for) (?:relation|table) {table} does not exist",
         "(?P<what>constraint|index|trigger|collation|text search configuration) {constraint} does not exist",
-        "(?P<what>extension) {extension} (?:does not exist|is not available)",
+        "extension {extension} (?:does not exist|is not available)",
         "unrecognized configuration parameter {constraint}",
     ],
     follows: false,
@@ -42,12 +42,7 @@ fn judge(case: &Case<'_>) -> Explanation {
     };
     let named = NamedRelation::parse(name);
     let ids: Vec<_> = case.ids().filter(|id| id.name == named.name.as_str()).cloned().collect();
-    let mut findings: Vec<Finding> = Vec::new();
-    for found in ids.iter().flat_map(|id| case.differences_of(id)) {
-        if !findings.contains(&found) {
-            findings.push(found);
-        }
-    }
+    let findings: Vec<Finding> = ids.iter().flat_map(|id| case.differences_of(id)).collect();
     if !findings.is_empty() {
         return case.differs(findings);
     }
@@ -60,15 +55,8 @@ fn judge(case: &Case<'_>) -> Explanation {
     let path = case.facts.path();
     let hidden = |schema: &str| schema != "pg_catalog" && !path.iter().any(|one| one == schema);
     if let Some(there) = case.facts.types.first().filter(|one| hidden(&one.schema)) {
-        let sentence = format!(
-            "it is in schema {}, which is not in the search_path of role {}: {}",
-            identifier(&there.schema),
-            case.facts.settings.role,
-            case.facts.path_in_words()
-        );
         let advice = format!("name the schema in the statement: {}", there.name);
-        let found = reason("search_path", Severity::Warning, "type", &there.name, sentence)
-            .remedy(Remedy::advice(advice));
+        let found = case.outside_path("type", &there.name, &there.schema, advice);
         return Explanation::explained(vec![found], "search_path does not lead to the type");
     }
     if let Some(there) = ids.iter().find(|id| case.live(id).is_some()) {

@@ -1,12 +1,12 @@
-//! `42601` and others: the statement is wrong in itself, whatever the schema.
+//! `42601`, `42702`, `42803` and others: the statement is wrong in itself, whatever the schema.
 
 use super::super::super::case::Case;
 use super::super::super::explanation::Explanation;
 use super::super::ErrorKind;
 
 pub(in super::super) const KIND: ErrorKind = ErrorKind {
-    condition: "syntax_error",
-    sqlstate: "42601",
+    condition: "wrong_statement",
+    sqlstate: "",
     patterns: &[
         "syntax error at (?:or near|end of input)",
         "missing FROM-clause entry for table {table}",

@@ -16,17 +16,27 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
         "too many connections for database {database}",
         r"remaining connection slots are reserved for [a-z -]+",
         r"no more connections allowed(?: \(max_client_conn\))?",
-        // Pools of applications: SQLAlchemy, Prisma, node-postgres, HikariCP, Rails.
+    ],
+    follows: false,
+    meaning: "No connection is free: a limit of the server, the role, the database or a pool is reached.",
+    asks: &[Ask::Connections],
+    judge,
+};
+
+/// An application's own pool has no free connection.
+pub(in super::super) const POOL: ErrorKind = ErrorKind {
+    condition: "pool_exhausted",
+    sqlstate: "",
+    patterns: &[
+        // SQLAlchemy, Prisma, node-postgres, HikariCP, Rails.
         r"QueuePool limit of size \d+ overflow \d+ reached",
         "Timed out fetching a new connection from the connection pool",
         "timeout exceeded when trying to connect",
         "Connection is not available, request timed out after",
         "could not obtain a connection from the pool within",
     ],
-    follows: false,
-    meaning: "No connection is free: a limit of the server, the role, the database or a pool is reached.",
-    asks: &[Ask::Connections],
-    judge,
+    meaning: "The application's own pool has no free connection: its size is reached, or the database takes no more.",
+    ..KIND
 };
 
 /// The share of a limit from which on it is close.

@@ -5,11 +5,17 @@ use super::super::super::explanation::{Explanation, reason};
 use super::super::ErrorKind;
 use crate::findings::{Remedy, Severity};
 
+pub(in super::super) const PASSWORD: ErrorKind = ErrorKind {
+    condition: "invalid_password",
+    sqlstate: "28P01",
+    patterns: &["(?P<what>password) authentication failed for user {role}"],
+    ..KIND
+};
+
 pub(in super::super) const KIND: ErrorKind = ErrorKind {
     condition: "invalid_authorization_specification",
     sqlstate: "28000",
     patterns: &[
-        "(?P<what>password) authentication failed for user {role}",
         "(?P<what>Peer|Ident|LDAP|GSSAPI|SCRAM|Certificate) authentication failed for user {role}",
         "(?P<what>no pg_hba\\.conf entry) for (?:host|replication connection from host) \"[^\"\\n]+\", user {role}, database {database}",
         "role {role} (?P<what>does not exist|is not permitted to log in)",

@@ -7,11 +7,18 @@ use super::super::ErrorKind;
 pub(in super::super) const KIND: ErrorKind = ErrorKind {
     condition: "invalid_sql_statement_name",
     sqlstate: "26000",
-    patterns: &[r#"prepared statement "[^"\n]*" (?:does not exist|already exists)"#],
+    patterns: &[r#"prepared statement "[^"\n]*" does not exist"#],
     follows: false,
     meaning: "The session is not the one in which the statement was prepared: a pooler gave it to somebody else.",
     asks: &[],
     judge,
+};
+
+pub(in super::super) const DUPLICATE: ErrorKind = ErrorKind {
+    condition: "duplicate_prepared_statement",
+    sqlstate: "42P05",
+    patterns: &[r#"prepared statement "[^"\n]*" already exists"#],
+    ..KIND
 };
 
 fn judge(_: &Case<'_>) -> Explanation {

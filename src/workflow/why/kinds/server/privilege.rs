@@ -14,7 +14,7 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
         r#"permission denied for (?P<what>table|relation|sequence|view|materialized view|foreign table) "?(?P<table>[^\s"',()\]]+)"?"#,
         r#"permission denied for (?P<what>function|procedure|aggregate|routine) "?(?P<function>[^\s"'(]+)"?"#,
         r#"permission denied for (?P<what>schema|database|language|type|tablespace) "?(?P<schema>[^\s"',()\]]+)"?"#,
-        r#"(?P<what>must be owner) of (?:table|relation|view|sequence|materialized view|index) "?(?P<table>[^\s"',()\]]+)"?"#,
+        r#"must be (?P<what>owner) of (?:table|relation|view|sequence|materialized view|index) "?(?P<table>[^\s"',()\]]+)"?"#,
         "new row violates (?P<what>row-level security) policy (?:\"[^\"\\n]+\" )?for table {table}",
         r"permission denied to [a-z ]+",
     ],
@@ -45,7 +45,7 @@ fn judge(case: &Case<'_>) -> Explanation {
         );
     }
     let lacks: Vec<Finding> = match what {
-        "must be owner" => {
+        "owner" => {
             objects.iter().filter(|object| object.owner != *role).map(|object| owned(object, role)).collect()
         }
         "row-level security" => Vec::new(),

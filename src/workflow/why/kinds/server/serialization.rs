@@ -9,7 +9,7 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
     sqlstate: "40001",
     patterns: &[
         "could not serialize access due to [a-z/ ]+",
-        "(?P<what>canceling statement due to conflict with recovery)",
+        "canceling statement due to conflict with (?P<what>recovery)",
     ],
     follows: false,
     meaning: "Two transactions changed the same rows, or a standby had to remove rows that a query was reading.",

@@ -9,14 +9,20 @@ use super::lock_not_available::waiting;
 pub(in super::super) const KIND: ErrorKind = ErrorKind {
     condition: "query_canceled",
     sqlstate: "57014",
-    patterns: &[
-        "canceling statement due to (?P<what>statement timeout|user request)",
-        "terminating connection due to (?P<what>idle-in-transaction timeout|transaction timeout)",
-    ],
+    patterns: &["canceling statement due to (?P<what>statement timeout|user request)"],
     follows: false,
     meaning: "A statement was cancelled: it took longer than its limit, or waited for a lock, or somebody cancelled it.",
     asks: &[Ask::Sessions],
     judge,
+};
+
+/// The session is gone, not only the statement.
+pub(in super::super) const SESSION: ErrorKind = ErrorKind {
+    condition: "idle_in_transaction_session_timeout",
+    sqlstate: "25P03",
+    patterns: &["terminating connection due to (?P<what>idle-in-transaction timeout|transaction timeout)"],
+    meaning: "The server ended the session: its transaction was open for longer than its limit.",
+    ..KIND
 };
 
 fn judge(case: &Case<'_>) -> Explanation {

@@ -6,12 +6,12 @@ use super::super::ErrorKind;
 
 pub(in super::super) const KIND: ErrorKind = ErrorKind {
     condition: "connection_failure",
-    sqlstate: "08006",
+    sqlstate: "",
     patterns: &[
         "(?i)connection refused",
         r"ECONNREFUSED",
         "server closed the connection unexpectedly",
-        "(?P<what>the database system is (?:starting up|shutting down|in recovery mode|not yet accepting connections))",
+        "the database system is (?P<what>(?:starting up|shutting down|in recovery mode|not yet accepting connections))",
         "terminating connection due to (?P<what>administrator command|unexpected postmaster exit)",
         "could not translate host name",
         "SSL connection has been closed unexpectedly",
