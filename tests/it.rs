@@ -41,3 +41,4 @@ mod seeds;
 mod serve;
 mod sizes;
 mod support;
+mod why;

@@ -29,6 +29,7 @@ mod undo;
 mod upgrade;
 mod usage;
 mod verify;
+mod why;
 
 use std::ffi::OsString;
 use std::time::SystemTime;
@@ -46,6 +47,7 @@ use crate::workflow::reports::metrics;
 registry::commands! {
     init: reads InitArgs,
     check: reads CheckArgs,
+    why: reads WhyArgs,
     status: reads StatusArgs,
     ready: reads ReadyArgs,
     serve: serves ServeArgs,

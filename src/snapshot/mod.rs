@@ -39,6 +39,7 @@ use crate::postgres::catalog::{Catalog, TableUse, UntrustedCode};
 use crate::postgres::connection::{
     self, Batch, ReadOnlyTransaction, ReadingScope, ServerVersion, Session, Single, sqlstate,
 };
+use crate::postgres::sql::QualifiedTable;
 use crate::writer::Mark;
 
 pub use consistency::unchanged_since;
@@ -133,8 +134,8 @@ pub struct Request {
     pub seeds: Arc<Seeds>,
     /// Which of those rows are answered.
     pub seed_rows: RowFilter,
-    /// Whether to look for sequences that are behind their columns.
-    pub sequences: bool,
+    /// The tables in which sequences that are behind their columns are looked for.
+    pub sequences: SequenceScope,
     /// The role to read as.
     pub set_role: Option<String>,
     /// `statement_timeout` of the reading transaction.
@@ -151,6 +152,18 @@ impl Request {
     fn scope(&self) -> ReadingScope {
         if self.stays_open { ReadingScope::OpenSnapshot } else { ReadingScope::Transaction }
     }
+}
+
+/// Where sequences that are behind are looked for.
+#[derive(Debug, Clone, Default)]
+pub enum SequenceScope {
+    /// Nowhere.
+    #[default]
+    None,
+    /// In all tables.
+    All,
+    /// In these tables.
+    Tables(Vec<QualifiedTable>),
 }
 
 /// Takes a snapshot of a database. It takes three round trips when nobody runs DDL meanwhile, and one or two more for the
@@ -248,9 +261,14 @@ async fn attempt(
     }
     let seed_statements = seeds.statements(request, &tables);
     let mut answers = Answers::default();
-    let sequences: Vec<IndexedSequence> = match request.sequences {
-        true => assembler.indexed_sequences(),
-        false => Vec::new(),
+    let sequences: Vec<IndexedSequence> = match &request.sequences {
+        SequenceScope::None => Vec::new(),
+        SequenceScope::All => assembler.indexed_sequences(),
+        SequenceScope::Tables(tables) => {
+            let mut all = assembler.indexed_sequences();
+            all.retain(|of| tables.iter().any(|table| table.is(&of.schema, &of.table)));
+            all
+        }
     };
     let mut numbered = SequenceReading::default();
     let mut proof = Proof::default();

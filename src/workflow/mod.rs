@@ -28,4 +28,5 @@ pub(crate) mod seeding;
 pub(crate) mod signals;
 pub(crate) mod sizes;
 pub(crate) mod trusted;
+pub(crate) mod why;
 pub(crate) mod write_command;

@@ -19,7 +19,7 @@ use crate::output;
 use crate::postgres::catalog::TableUse;
 use crate::postgres::connection::{self, Session};
 use crate::project::Settings;
-use crate::snapshot::{self, Request};
+use crate::snapshot::{self, Request, SequenceScope};
 use crate::text::plural;
 use crate::workflow::backup_policy::{BackupOptions, BackupPolicy, PlannedChanges};
 use crate::workflow::deliver;
@@ -102,8 +102,8 @@ async fn show_plan(settings: &Settings, args: &SeedArgs, seeds: &Arc<Seeds>) -> 
         (_, true) => RowFilter::Differing,
         _ => RowFilter::Unrecorded,
     };
-    let request =
-        Request { sequences: args.check, ..comparison::request(settings, seeding::needs(seeds, rows)) };
+    let sequences = if args.check { SequenceScope::All } else { SequenceScope::None };
+    let request = Request { sequences, ..comparison::request(settings, seeding::needs(seeds, rows)) };
     let snapshot = snapshot::take(&mut session, &request).await?;
     environment_mark::expect(settings, snapshot.mark(), &snapshot.identity.database)?;
     let compared = ComparedSeeds::new(settings, snapshot, seeds, args.overwrite)?;

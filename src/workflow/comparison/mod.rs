@@ -21,7 +21,9 @@ use crate::postgres::catalog::{Kind, ObjectId};
 use crate::postgres::connection::{Session, Target};
 use crate::postgres::sql::identifier;
 use crate::project::Settings;
-use crate::snapshot::{self, DatabaseSnapshot, Request, SequenceBehind, UnreadReason, UnseenReason};
+use crate::snapshot::{
+    self, DatabaseSnapshot, Request, SequenceBehind, SequenceScope, UnreadReason, UnseenReason,
+};
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::reports::metrics::PendingByPhase;
 use crate::workflow::reports::schema_report::{Coverage, Hidden, History, SchemaReport};
@@ -113,7 +115,7 @@ pub(crate) async fn take_snapshot(
     mut session: Session,
     needs: Needs,
 ) -> Result<DatabaseSnapshot> {
-    let request = Request { sequences: true, ..request(settings, needs) };
+    let request = Request { sequences: SequenceScope::All, ..request(settings, needs) };
     let snapshot = snapshot::take(&mut session, &request).await;
     session.close().await;
     snapshot
@@ -142,7 +144,7 @@ pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
         attested: false,
         seeds: needs.seeds,
         seed_rows: needs.seed_rows,
-        sequences: false,
+        sequences: SequenceScope::None,
         search_path: settings.database.search_path.clone(),
         tool: settings.migrations.tool,
         kept: settings.migrations.also_record_in,

@@ -15,7 +15,7 @@ use crate::model::diagnosis::MigrationState;
 use crate::model::{FILE_NAME, Input, Lock};
 use crate::postgres::connection::{ReadingScope, Session, Target};
 use crate::project::Settings;
-use crate::snapshot::{self, DatabaseSnapshot, Identity, Request, StatusDetail};
+use crate::snapshot::{self, DatabaseSnapshot, Identity, Request, SequenceScope, StatusDetail};
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::plan_report::PlanReport;
@@ -229,10 +229,11 @@ async fn snapshot(
     rows: bool,
 ) -> Result<DatabaseSnapshot, Failure> {
     let mut request = request(settings, declared, session.deadline);
-    request.sequences = rows;
     request.stays_open = true;
     request.attested = !settings.gate.around.attest.is_empty();
-    if !rows {
+    if rows {
+        request.sequences = SequenceScope::All;
+    } else {
         request.seeds = std::sync::Arc::<Seeds>::default();
     }
     let taken = session.lend(async move |session| snapshot::take(session, &request).await).await?;

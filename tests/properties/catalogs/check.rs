@@ -8,7 +8,7 @@ use trueup::model::declare;
 use trueup::model::diagnosis::{Facts, RecordedState, diagnose};
 use trueup::model::{CompiledProject, CompiledSettings, Lock, LockFile, Sources, compile};
 use trueup::postgres::scratch::{Scratch, ScratchDatabase};
-use trueup::snapshot::{Request, take};
+use trueup::snapshot::{Request, SequenceScope, take};
 
 use super::dump;
 
@@ -115,7 +115,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         attested: false,
         seeds: Default::default(),
         seed_rows: Default::default(),
-        sequences: false,
+        sequences: SequenceScope::None,
         tool: None,
         kept: None,
         search_path: "public, pg_temp".into(),

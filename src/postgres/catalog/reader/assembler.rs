@@ -267,7 +267,7 @@ impl Assembler {
             aggregates: HashMap::new(),
             not_null: Vec::new(),
             grants: Grants::default(),
-            questions: DeferredExprs::default(),
+            questions: DeferredExprs::new(options.without_locks),
             defaults: HashMap::new(),
             out,
         }

@@ -76,6 +76,12 @@ impl ExprSource {
         Self::Keys,
     ];
 
+    /// Whether the server may open a relation under ACCESS SHARE to print it: it looks up the names of columns there
+    /// (`set_relation_column_names` in ruleutils.c).
+    fn takes_lock(self) -> bool {
+        self != Self::Default
+    }
+
     /// The statement, which returns the oid and the printed text. A default refers to no column: without its table
     /// the server need not open that.
     fn sql(self) -> &'static str {
@@ -115,6 +121,8 @@ pub(super) fn texts() -> impl Iterator<Item = &'static str> {
 /// The expressions and types that are asked for, and the server's answers.
 #[derive(Debug, Default)]
 pub(super) struct DeferredExprs {
+    /// Whether nothing is printed that needs a lock on a relation.
+    without_locks: bool,
     /// The question of each expression, by the expression's hash.
     expressions: HashMap<u128, u32>,
     types: ColumnTypes,
@@ -129,6 +137,11 @@ pub(super) struct DeferredExprs {
 }
 
 impl DeferredExprs {
+    /// Nothing is asked for yet. `without_locks`: see [`super::ReadOptions::without_locks`].
+    pub(super) fn new(without_locks: bool) -> Self {
+        Self { without_locks, ..Self::default() }
+    }
+
     /// Asks for an expression by its tree. The expression belongs to a table: its oid, and the table if it has been
     /// read already.
     pub(super) fn expression(
@@ -140,6 +153,8 @@ impl DeferredExprs {
     ) -> ExprRef {
         let mut hasher = SipHasher13::new();
         hasher.write_u8(u8::from(source == ExprSource::Keys));
+        // What is not asked for answers for nothing else.
+        hasher.write_u8(u8::from(self.without_locks && source.takes_lock()));
         let columns = Columns { table, relation };
         let has_columns = columns.hash(tree, &mut hasher);
         let source = match source {
@@ -192,6 +207,9 @@ impl DeferredExprs {
     /// The statements that print, in the order in which [`DeferredExprs::answer`] counts them.
     pub(super) fn statements(&mut self) -> Vec<String> {
         self.expressions = HashMap::new();
+        if self.without_locks {
+            self.asked.retain(|(source, ..)| !source.takes_lock());
+        }
         self.asked.sort_unstable_by_key(|(source, oid, _)| (*source as u8, *oid));
         let is_asked = |source: &ExprSource| self.asked.iter().any(|(asked, ..)| asked == source);
         self.sources = ExprSource::ALL.into_iter().filter(is_asked).collect();
@@ -238,10 +256,8 @@ impl DeferredExprs {
         let mut filled = Vec::with_capacity(attributes.iter().len());
         for (attribute, value) in attributes.iter() {
             let Some(placeholder) = ExprRef::parse(value) else {
-                filled.push((
-                    attribute,
-                    if is_deferred(value) { self.fill_in_text(value) } else { value.clone() },
-                ));
+                let text = if is_deferred(value) { self.fill_in_text(value) } else { Some(value.clone()) };
+                filled.extend(text.map(|text| (attribute, text)));
                 continue;
             };
             let answer = |part| self.part(ExprRef { part, ..placeholder });
@@ -254,18 +270,23 @@ impl DeferredExprs {
         Attributes::new(filled)
     }
 
-    fn fill_in_text(&self, text: &str) -> SmolStr {
+    /// A text with answers in it; `None` where one of them was not asked for.
+    fn fill_in_text(&self, text: &str) -> Option<SmolStr> {
         let mut filled = String::with_capacity(text.len());
         // Every second part is a reference.
         for (index, part) in text.split(MARK).enumerate() {
             match ExprRef::parse_inner(part).filter(|_| index % 2 == 1) {
                 Some(placeholder) => {
+                    let answers = self.answers.get(placeholder.question as usize);
+                    if self.without_locks && answers.is_none_or(Vec::is_empty) {
+                        return None;
+                    }
                     filled.push_str(self.part(placeholder).map(SmolStr::as_str).unwrap_or_default());
                 }
                 None => filled.push_str(part),
             }
         }
-        filled.into()
+        Some(filled.into())
     }
 
     fn part(&self, placeholder: ExprRef) -> Option<&SmolStr> {

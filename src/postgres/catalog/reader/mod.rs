@@ -47,7 +47,7 @@ pub use history::LookAlike;
 pub use numbering::IndexedSequence;
 pub use presence::Presence;
 
-use super::{Catalog, ObjectId};
+use super::{Attribute, Catalog, ObjectId};
 use crate::postgres::connection::{ServerVersion, Session};
 use crate::postgres::sql::ChosenHistory;
 
@@ -64,7 +64,24 @@ pub struct ReadOptions {
     pub history: Option<ChosenHistory>,
     /// Keep the oids, see [`CatalogReading::oids`].
     pub oids: bool,
+    /// Leave out what the server prints under a lock on a relation, and so wait for nobody: views, rules, policies, and all
+    /// expressions that name columns. These attributes are then absent, see [`NEEDS_LOCK`]; what extended statistics cover is
+    /// empty.
+    pub without_locks: bool,
 }
+
+/// The attributes that [`ReadOptions::without_locks`] leaves out.
+pub const NEEDS_LOCK: [Attribute; 9] = [
+    Attribute::Columns,
+    Attribute::PartitionBy,
+    Attribute::Generated,
+    Attribute::Bounds,
+    Attribute::Predicate,
+    Attribute::Expression,
+    Attribute::Definition,
+    Attribute::Using,
+    Attribute::WithCheck,
+];
 
 /// The result of a reading.
 #[derive(Debug, Default)]

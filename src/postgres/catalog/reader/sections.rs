@@ -84,6 +84,7 @@ impl Section {
     pub(super) fn sql(&self, version: ServerVersion, options: &ReadOptions, presence: &Presence) -> String {
         let sql = select_lines(self.sql, |condition| match condition {
             "owners" => options.owners,
+            "without_locks" => options.without_locks,
             "extensions" => presence.extensions,
             "aggregates" => presence.aggregates,
             "ranges" => presence.ranges,

@@ -1,5 +1,7 @@
 -- Extended statistics.
-SELECT s.oid, s.stxnamespace, s.stxname, s.stxrelid, s.stxkind, pg_get_statisticsobjdef_columns(s.oid)
+SELECT s.oid, s.stxnamespace, s.stxname, s.stxrelid, s.stxkind
+     , pg_get_statisticsobjdef_columns(s.oid)  --? !without_locks
+     , ''                                      --? without_locks
      , nullif(s.stxstattarget, -1)
      , pg_get_userbyid(s.stxowner)  --? owners
      , NULL                         --? !owners

@@ -4,7 +4,9 @@
 -- parent's constraint, its table, the partition, the kind, and the name. Before 15 what a partition has from its parent
 -- counts as internal. A subquery is planned faster than a join.
 SELECT CASE WHEN t.tgconstrindid <> '0' THEN t.tgconstraint END, t.oid, t.tgrelid, t.tgname, t.tgenabled
-     , CASE WHEN t.tgconstrindid = '0' AND t.tgparentid = '0' THEN pg_get_triggerdef(t.oid) END
+     , CASE WHEN t.tgconstrindid = '0' AND t.tgparentid = '0'
+                 AND t.tgqual IS NULL  --? without_locks
+            THEN pg_get_triggerdef(t.oid) END
      , p.tgrelid
      , CASE WHEN t.tgconstrindid <> '0' THEN (
            SELECT concat_ws(' ', u.oid, u.conrelid, o.conrelid, o.contype, u.conname)

@@ -1,0 +1,9 @@
+//! Errors about a row: a constraint refuses it, or a value is not one of its type. Values of rows are not shown.
+
+pub(super) mod check;
+pub(super) mod enum_label;
+pub(super) mod foreign_key;
+pub(super) mod not_null;
+pub(super) mod text_syntax;
+pub(super) mod too_long;
+pub(super) mod unique;
