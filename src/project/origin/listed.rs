@@ -52,7 +52,7 @@ fn time(value: Duration) -> Option<String> {
 
 /// The number of entries of something whose entries are not shown, which may hold secrets.
 fn count(entries: usize) -> Option<String> {
-    (entries > 0).then(|| plural(entries, "entry").replace("entrys", "entries"))
+    (entries > 0).then(|| plural(entries, "value"))
 }
 
 /// A program without its arguments, which may hold secrets.

@@ -209,9 +209,8 @@ impl BundleFile {
         self.is_written = true;
         let details = &report.details;
         report.bundle = Some(format!(
-            "wrote {path}, which only this account can read: {}, {}. {ABOUT}",
-            plural(details.server_settings.len(), "setting of the server")
-                .replace("setting of the servers", "settings of the server"),
+            "wrote {path}, which only this account can read: {} of the server, {}. {ABOUT}",
+            plural(details.server_settings.len(), "setting"),
             plural(details.migrations.len(), "migration")
         ));
         Ok(())
