@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use crate::error::Failure;
+pub(super) use crate::error::failure_of;
 use crate::migrations::Migration;
 use crate::postgres::connection::{
     OwnedRow, ReadOnlyTransaction, RowBuffer, ServerVersion, Session, Target, server_failure,
@@ -127,13 +128,5 @@ impl<'s> Surroundings<'s> {
         if let Some(session) = self.session {
             session.close().await;
         }
-    }
-}
-
-/// An error in words.
-pub(super) fn failure_of(error: anyhow::Error) -> Failure {
-    match error.downcast::<Failure>() {
-        Ok(failure) => failure,
-        Err(error) => Failure::cannot_tell(format!("{error:#}")),
     }
 }
