@@ -2,7 +2,7 @@
 
 mod passwords;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub use passwords::{holds_password, without_passwords};
 
@@ -78,6 +78,12 @@ pub fn duration(time: Duration) -> String {
         60..3600 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
     }
+}
+
+/// `2026-11-30`, in UTC.
+pub fn day(moment: SystemTime) -> String {
+    let text = humantime::format_rfc3339_seconds(moment).to_string();
+    text.split('T').next().unwrap_or_default().to_owned()
 }
 
 /// `8 kB`, `1.2 GB`.

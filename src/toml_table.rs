@@ -4,6 +4,7 @@
 //! nearest known one.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
@@ -24,6 +25,19 @@ pub struct TomlSource<'a> {
     pub name: &'a str,
     /// The [`line_ends`] of its text.
     pub line_ends: &'a [usize],
+    /// Where the lines of keys are noted, for those who tell where a value came from.
+    pub lines: Option<&'a KeyLines>,
+}
+
+/// The lines of the keys that were read and are in the file, by their path: `database.url_env`.
+#[derive(Debug, Default)]
+pub struct KeyLines(RefCell<BTreeMap<String, usize>>);
+
+impl KeyLines {
+    /// The lines by path.
+    pub fn into_map(self) -> BTreeMap<String, usize> {
+        self.0.into_inner()
+    }
 }
 
 impl TomlSource<'_> {
@@ -56,7 +70,11 @@ impl<'a, 'i> TomlTable<'a, 'i> {
 
     fn value(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'i>>> {
         self.known.borrow_mut().push(key);
-        self.table.iter().find(|(found, _)| found.get_ref() == key).map(|(_, value)| value)
+        let value = self.table.iter().find(|(found, _)| found.get_ref() == key).map(|(_, value)| value);
+        if let (Some(value), Some(KeyLines(lines))) = (value, self.source.lines) {
+            lines.borrow_mut().insert(self.key_path(key), self.source.line(&value.span()));
+        }
+        value
     }
 
     fn key_path(&self, key: &str) -> String {

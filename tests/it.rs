@@ -17,6 +17,7 @@ mod causes;
 mod command_line;
 mod compile;
 mod connect;
+mod doctor;
 mod examples;
 mod faults;
 mod footprints;

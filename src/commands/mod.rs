@@ -9,6 +9,7 @@ mod backup;
 mod check;
 mod compile;
 mod demo;
+mod doctor;
 mod downgrade;
 mod environment;
 mod explain;
@@ -68,6 +69,7 @@ registry::commands! {
     adopt: writes AdoptArgs,
     resolve: writes ResolveArgs,
     environment: writes EnvironmentArgs,
+    doctor: writes DoctorArgs,
     demo: reads DemoArgs,
 }
 

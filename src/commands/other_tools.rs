@@ -85,11 +85,6 @@ const OTHERS: &[(&[&str], &str, &str)] = &[
         "read first: trueup help init",
     ),
     (
-        &["doctor"],
-        "This version has no such command",
-        "trueup check compares the schema; trueup lint says what migrations lock, lose and break",
-    ),
-    (
         &["squash", "merge"],
         "This version has no such command",
         "trueup help lists the commands of this version",

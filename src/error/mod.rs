@@ -184,3 +184,11 @@ pub fn with_failure(error: anyhow::Error, change: impl FnOnce(Failure) -> Failur
 pub fn code_of(error: &anyhow::Error) -> ErrorCode {
     error.downcast_ref::<Failure>().map_or(ErrorCode::INTERNAL, Failure::error_code)
 }
+
+/// What went wrong, in words: an error that is no failure cannot tell.
+pub fn failure_of(error: anyhow::Error) -> Failure {
+    match error.downcast::<Failure>() {
+        Ok(failure) => failure,
+        Err(error) => Failure::cannot_tell(format!("{error:#}")),
+    }
+}

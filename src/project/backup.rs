@@ -106,7 +106,7 @@ impl Default for BackupSettings {
     }
 }
 
-pub(super) fn backup(section: &TomlTable<'_, '_>) -> Result<BackupSettings, Failure> {
+pub(super) fn backup(section: TomlTable<'_, '_>) -> Result<BackupSettings, Failure> {
     let default = BackupSettings::default();
     let duration = |key| section.read(key, DURATION, |value| value.as_str().and_then(sql::duration));
     let by_command = section.one_of("kind", &[("pg_dump", false), ("command", true)])?.unwrap_or(false);
@@ -150,8 +150,8 @@ pub(super) fn backup(section: &TomlTable<'_, '_>) -> Result<BackupSettings, Fail
         required: required.unwrap_or(default.required),
         fresh_for: duration("fresh_for")?.unwrap_or(default.fresh_for),
         verify: verify.unwrap_or(default.verify),
-        store: store(section)?.unwrap_or(default.store),
-        endpoint: endpoint(section)?,
+        store: store(&section)?.unwrap_or(default.store),
+        endpoint: endpoint(&section)?,
         region: section.string("region")?,
         store_timeout: duration("store_timeout")?
             .filter(|timeout| !timeout.is_zero())
@@ -180,6 +180,7 @@ pub(super) fn backup(section: &TomlTable<'_, '_>) -> Result<BackupSettings, Fail
     if settings.kind == BackupKind::Directory && settings.store.contains("://") {
         return Err(section.error_at("format", "\"directory\" needs a local directory as [backup] store"));
     }
+    section.finish()?;
     Ok(settings)
 }
 

@@ -24,6 +24,11 @@ pub trait CommandArgs {
         false
     }
 
+    /// Whether it works although the project or its settings are wrong, and tells what is wrong with them.
+    fn works_with_wrong_settings(&self) -> bool {
+        false
+    }
+
     /// Where its throwaway server, and PostgreSQL's programs, come from.
     fn scratch(&self) -> ScratchArgs {
         ScratchArgs::default()

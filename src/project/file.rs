@@ -21,7 +21,7 @@ use crate::findings::Severity;
 use crate::plain_file;
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::sql::{self, DURATION};
-use crate::toml_table::{TomlSource, TomlTable, line_ends};
+use crate::toml_table::{KeyLines, TomlSource, TomlTable, line_ends};
 
 /// The largest settings file that is read.
 const MAX_BYTES: u64 = 1 << 20;
@@ -51,6 +51,8 @@ pub struct ProjectFile {
     pub gate: GateSettings,
     /// `[environments.NAME]`
     pub environments: BTreeMap<String, Environment>,
+    /// The lines of the keys that are in the file, by their path: `database.url_env`.
+    pub lines: BTreeMap<String, usize>,
 }
 
 /// The settings in `[database]`.
@@ -135,6 +137,24 @@ impl ProjectFile {
     /// # Errors
     /// Exit 2, with file, line and what was expected.
     pub fn read(path: &Path) -> Result<Self, Failure> {
+        Self::read_with(path, &mut Err)
+    }
+
+    /// Reads what can be read of the file; a section with an error has its defaults. Returns the errors, too.
+    pub fn read_all_but_errors(path: &Path) -> (Self, Vec<Failure>) {
+        let mut errors = Vec::new();
+        let read = Self::read_with(path, &mut |error| {
+            errors.push(error);
+            Ok(())
+        });
+        let file = read.unwrap_or_else(|error| {
+            errors.push(error);
+            Self::default()
+        });
+        (file, errors)
+    }
+
+    fn read_with(path: &Path, on_error: &mut OnError<'_>) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let unreadable = |error: std::io::Error| {
             Failure::usage(format!("{name}: cannot be read: {error}")).code(ErrorCode::PROJECT_FILE_INVALID)
@@ -156,7 +176,7 @@ impl ProjectFile {
             let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
             Failure::usage(format!("{name}:{line}: is not UTF-8")).code(ErrorCode::PROJECT_FILE_INVALID)
         })?;
-        Self::parse(&name, text.strip_prefix('\u{feff}').unwrap_or(text))
+        Self::parse_with(&name, text.strip_prefix('\u{feff}').unwrap_or(text), on_error)
     }
 
     /// Parses the text of the file `name`.
@@ -164,62 +184,75 @@ impl ProjectFile {
     /// # Errors
     /// The same as [`ProjectFile::read`].
     pub fn parse(name: &str, text: &str) -> Result<Self, Failure> {
-        let source = TomlSource { name, line_ends: &line_ends(text) };
+        Self::parse_with(name, text, &mut Err)
+    }
+
+    fn parse_with(name: &str, text: &str, on_error: &mut OnError<'_>) -> Result<Self, Failure> {
+        let lines = KeyLines::default();
+        let source = TomlSource { name, line_ends: &line_ends(text), lines: Some(&lines) };
         let document = DeTable::parse(text)
             .map_err(|error| source.error(&error.span().unwrap_or(0..0), error.message().trim_end()))?;
         let top = TomlTable::new(source, "", document.get_ref());
         let mut file = Self::default();
-        if let Some(section) = top.section("project")? {
-            file.name = section.string("name")?;
-            section.finish()?;
-        }
-        if let Some(section) = top.section("database")? {
-            file.database = database(section)?;
-        }
-        if let Some(section) = top.section("compile")? {
-            file.compile = CompileSettings {
-                server_version: section.integer(
-                    "server_version",
-                    ServerVersion::SUPPORTED,
-                    "a major version such as 16",
-                )?,
-                assume_extensions: section.strings("assume_extensions")?.unwrap_or_default(),
-            };
-            section.finish()?;
-        }
-        if let Some(section) = top.section("migrations")? {
-            file.migrations = migrations(section)?;
-        }
-        if let Some(section) = top.section("check")? {
-            file.check = check(section)?;
-        }
-        if let Some(section) = top.section("lint")? {
-            file.lint = lint(section)?;
-        }
-        if let Some(section) = top.section("backup")? {
-            file.backup = backup(&section)?;
-            section.finish()?;
-        }
-        if let Some(section) = top.section("repair")? {
-            file.repair = repair(&section)?;
-            section.finish()?;
-        }
-        if let Some(section) = top.section("rehearse")? {
-            file.rehearse = rehearse(&section)?;
-            section.finish()?;
-        }
-        if let Some(section) = top.section("gate")? {
-            file.gate = gate(section)?;
-        }
-        if let Some(section) = top.section("environments")? {
-            for entry in section.named() {
-                let (name, section) = entry?;
-                file.environments.insert(name.to_owned(), environment(section)?);
-            }
-        }
-        top.finish()?;
+        let mut each = |read: Result<(), Failure>| read.or_else(&mut *on_error);
+        each(section(&top, "project", &mut file.name, project))?;
+        each(section(&top, "database", &mut file.database, database))?;
+        each(section(&top, "compile", &mut file.compile, compile))?;
+        each(section(&top, "migrations", &mut file.migrations, migrations))?;
+        each(section(&top, "check", &mut file.check, check))?;
+        each(section(&top, "lint", &mut file.lint, lint))?;
+        each(section(&top, "backup", &mut file.backup, backup))?;
+        each(section(&top, "repair", &mut file.repair, repair))?;
+        each(section(&top, "rehearse", &mut file.rehearse, rehearse))?;
+        each(section(&top, "gate", &mut file.gate, gate))?;
+        each(section(&top, "environments", &mut file.environments, environments))?;
+        each(top.finish())?;
+        file.lines = lines.into_map();
         Ok(file)
     }
+}
+
+/// What becomes of an error: it ends the reading, or the next section is read.
+type OnError<'e> = dyn FnMut(Failure) -> Result<(), Failure> + 'e;
+
+/// Reads a section, where there is one.
+fn section<'a, 'i, T>(
+    top: &TomlTable<'a, 'i>,
+    key: &'static str,
+    place: &mut T,
+    read: impl FnOnce(TomlTable<'a, 'i>) -> Result<T, Failure>,
+) -> Result<(), Failure> {
+    if let Some(found) = top.section(key)? {
+        *place = read(found)?;
+    }
+    Ok(())
+}
+
+fn project(section: TomlTable<'_, '_>) -> Result<Option<String>, Failure> {
+    let name = section.string("name")?;
+    section.finish()?;
+    Ok(name)
+}
+
+fn compile(section: TomlTable<'_, '_>) -> Result<CompileSettings, Failure> {
+    let settings = CompileSettings {
+        server_version: section.integer(
+            "server_version",
+            ServerVersion::SUPPORTED,
+            "a major version such as 16",
+        )?,
+        assume_extensions: section.strings("assume_extensions")?.unwrap_or_default(),
+    };
+    section.finish()?;
+    Ok(settings)
+}
+
+fn environments(section: TomlTable<'_, '_>) -> Result<BTreeMap<String, Environment>, Failure> {
+    let read = |entry: Result<(&str, TomlTable<'_, '_>), Failure>| {
+        let (name, section) = entry?;
+        Ok((name.to_owned(), environment(section)?))
+    };
+    section.named().map(read).collect()
 }
 
 fn database(section: TomlTable<'_, '_>) -> Result<DatabaseSettings, Failure> {
@@ -323,6 +356,26 @@ mod tests {
     #[test]
     fn an_empty_file_is_all_defaults() {
         assert_eq!(ProjectFile::parse("trueup.toml", "").unwrap(), ProjectFile::default());
+    }
+
+    #[test]
+    fn a_section_with_an_error_keeps_no_other_one_from_being_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("trueup.toml");
+        let text = "[database]\nurl_env = \"A\"\nschema = 1\n[backup]\nstore = \"b\"\n[nothing]\n[repair]\npause = 1\n";
+        std::fs::write(&path, text).unwrap();
+        let (file, errors) = ProjectFile::read_all_but_errors(&path);
+        assert_eq!((file.database, file.backup.store.as_str()), (DatabaseSettings::default(), "b"));
+        assert_eq!(file.lines["backup.store"], 5);
+        let said: Vec<&str> =
+            errors.iter().map(|error| error.what.rsplit_once("trueup.toml:").unwrap().1).collect();
+        assert!(
+            matches!(said[..], [a, b, c] if a.starts_with("3: ") && b.starts_with("8: ") && c.starts_with("6: ")),
+            "{said:?}"
+        );
+        std::fs::write(&path, "[database").unwrap();
+        let (file, errors) = ProjectFile::read_all_but_errors(&path);
+        assert_eq!((file, errors.len()), (ProjectFile::default(), 1));
     }
 
     #[test]

@@ -6,8 +6,10 @@ mod command_args;
 mod directory;
 mod file;
 mod gate;
+mod given_url;
 mod lint;
 mod migrations;
+mod origin;
 mod output;
 mod own_tool;
 mod pattern;
@@ -28,6 +30,7 @@ pub use gate::{
 };
 pub use lint::{LintSettings, RuleSetting};
 pub use migrations::MigrationSettings;
+pub use origin::{ListedSetting, Origin, SettingOrigins};
 pub use output::{OutputFile, OutputSettings};
 pub use own_tool::OwnTool;
 pub use pattern::{Patterns, matches};

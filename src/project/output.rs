@@ -7,6 +7,7 @@ use clap::ValueEnum as _;
 
 use super::backup::BackupSettings;
 use super::directory::{self, DEFAULT_MIGRATIONS_DIR, Project};
+use super::origin::{Origin, SettingOrigins};
 use super::process_env::ProcessEnv;
 use super::settings::asked_for;
 use crate::cli::{Color, Format, Shared};
@@ -89,6 +90,24 @@ impl OutputSettings {
     /// The settings of arguments that could not be read but for `--format`.
     pub fn of_format(format: Format, process_env: &ProcessEnv) -> Self {
         Self::of_failure(&Shared { format, ..Shared::default() }, process_env)
+    }
+
+    /// Notes what decides how output looks.
+    pub(super) fn note_origins(
+        &self,
+        shared: &Shared,
+        process_env: &ProcessEnv,
+        origins: &mut SettingOrigins,
+    ) {
+        let variable = |name: &str| process_env.variable(name).map(|_| Origin::Variable(name.to_owned()));
+        let color = match shared.color {
+            Color::Auto => variable("NO_COLOR").or_else(|| variable("CLICOLOR_FORCE")),
+            Color::Always | Color::Never => Some(Origin::Flag("--color")),
+        };
+        origins.note("--color", color);
+        let format = (shared.format != Format::default()).then_some(Origin::Flag("--format"));
+        origins.note("--format", format);
+        origins.note(CHARACTERS, LOCALE.into_iter().find_map(variable));
     }
 
     /// The format of standard output and those of the files.
@@ -217,11 +236,17 @@ fn columns(text: &str) -> Option<u16> {
     Some(u16::try_from(columns).unwrap_or(u16::MAX))
 }
 
+/// The variables that name the locale's characters, the first that is set first.
+const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
+
+/// What the encoding of the locale's characters is called among the settings.
+pub(super) const CHARACTERS: &str = "locale";
+
 /// Whether the locale's characters are encoded in UTF-8. The first variable that is set and not empty decides (POSIX,
 /// "Environment Variables", 8.2); without any, the locale is C. The encoding stands between `.` and `@`; `UTF-8` alone is
 /// what macOS sets.
 fn speaks_utf8(process_env: &ProcessEnv) -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| process_env.lossy(name));
+    let locale = LOCALE.into_iter().find_map(|name| process_env.lossy(name));
     let Some(locale) = locale else { return false };
     let locale = locale.split('@').next().unwrap_or_default();
     let encoding = locale.split_once('.').map_or(locale, |(_, encoding)| encoding);

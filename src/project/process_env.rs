@@ -141,6 +141,12 @@ impl ProcessEnv {
             .map(OsString::as_os_str)
             .filter(|name| name.as_encoded_bytes().starts_with(b"PG"))
     }
+
+    /// The names of those of them that trueup does not heed: all that supply no password.
+    pub fn redirecting_variables(&self) -> Vec<String> {
+        let names = self.libpq_variables().map(|name| name.to_string_lossy().into_owned());
+        names.filter(|name| name != "PGPASSWORD" && name != "PGPASSFILE").collect()
+    }
 }
 
 /// The arguments without the name of the command. URLs in them are replaced.

@@ -13,7 +13,8 @@ pub struct RehearseSettings {
     pub max_block: Option<Duration>,
 }
 
-pub(super) fn rehearse(section: &TomlTable<'_, '_>) -> Result<RehearseSettings, Failure> {
+pub(super) fn rehearse(section: TomlTable<'_, '_>) -> Result<RehearseSettings, Failure> {
     let max_block = section.read("max_block", DURATION, |value| value.as_str().and_then(sql::duration))?;
+    section.finish()?;
     Ok(RehearseSettings { max_block })
 }

@@ -36,7 +36,7 @@ impl Default for RepairSettings {
     }
 }
 
-pub(super) fn repair(section: &TomlTable<'_, '_>) -> Result<RepairSettings, Failure> {
+pub(super) fn repair(section: TomlTable<'_, '_>) -> Result<RepairSettings, Failure> {
     let mut settings = RepairSettings::default();
     for (key, value) in [
         ("batch", &mut settings.batch),
@@ -49,5 +49,6 @@ pub(super) fn repair(section: &TomlTable<'_, '_>) -> Result<RepairSettings, Fail
         let read = section.read(key, DURATION, |value| value.as_str().and_then(sql::duration))?;
         *value = read.unwrap_or(*value);
     }
+    section.finish()?;
     Ok(settings)
 }

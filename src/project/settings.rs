@@ -9,8 +9,10 @@ use super::command_args::CommandCall;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, ProjectFile};
 use super::gate::{GateSettings, KnownSecrets, RequiredValue};
+use super::given_url::{DATABASE_URL, GivenUrl};
 use super::lint::LintSettings;
 use super::migrations::MigrationSettings;
+use super::origin::SettingOrigins;
 use super::output::OutputSettings;
 use super::pattern::{Patterns, matches};
 use super::process_env::{Caller, Credentials, ProcessEnv};
@@ -70,7 +72,13 @@ pub struct Settings {
     pub run: String,
     /// The name of the command.
     pub command: &'static str,
-    url: ConnectionUrl,
+    /// Where each setting came from.
+    pub origins: SettingOrigins,
+    /// What is wrong with the project or its settings, for a command that works all the same.
+    pub wrong: Vec<Failure>,
+    /// The variables that would redirect libpq or psql, and that trueup does not heed.
+    pub ignored_variables: Vec<String>,
+    url: GivenUrl,
     passwords: PasswordSources,
 }
 
@@ -94,19 +102,6 @@ pub struct NamedEnvironment {
     pub settings: Environment,
 }
 
-/// The argument that gives the connection URL.
-const DATABASE_URL: &str = "--database-url";
-
-/// The connection URL, and where it came from.
-#[derive(Debug, Clone)]
-struct ConnectionUrl {
-    value: Option<Secret>,
-    /// `--database-url`, or the name of the variable.
-    source: String,
-    /// Whether the variable is set to a value that is not UTF-8.
-    not_utf8: bool,
-}
-
 impl Settings {
     /// Resolves the settings of a run with this ULID.
     ///
@@ -114,18 +109,28 @@ impl Settings {
     /// Exit 2: there is no project, `trueup.toml` is malformed, or the environment is unknown.
     pub fn resolve(call: &CommandCall<'_>, process_env: &ProcessEnv, run: String) -> Result<Self, Failure> {
         let CommandCall { name: command, args, shared } = call;
-        refuse_passwords(process_env)?;
-        let dir = if args.needs_project() {
-            directory::find(asked_for(shared, process_env), &process_env.cwd)?
+        let mut wrong = WrongSettings { are_told: args.works_with_wrong_settings(), found: Vec::new() };
+        wrong.tell(refuse_passwords(process_env))?;
+        let found = if args.needs_project() {
+            wrong.tell(directory::find(asked_for(shared, process_env), &process_env.cwd))?
         } else {
             let asked = asked_for(shared, process_env).filter(|_| args.starts_project());
-            asked.map_or_else(|| process_env.cwd.clone(), |dir| process_env.cwd.join(dir))
+            Some(asked.map_or_else(|| process_env.cwd.clone(), |dir| process_env.cwd.join(dir)))
         };
+        let is_found = found.is_some();
+        let dir = found.unwrap_or_else(|| process_env.cwd.clone());
         let path = dir.join(SETTINGS_FILE);
-        let has_settings = path.symlink_metadata().is_ok();
-        let has_project = args.needs_project() || args.continues_project() && has_settings;
-        let file =
-            if has_project && has_settings { ProjectFile::read(&path)? } else { ProjectFile::default() };
+        let has_settings = is_found && path.symlink_metadata().is_ok();
+        let has_project = args.needs_project() && is_found || args.continues_project() && has_settings;
+        let file = match has_project && has_settings {
+            true if wrong.are_told => {
+                let (file, errors) = ProjectFile::read_all_but_errors(&path);
+                wrong.found.extend(errors);
+                file
+            }
+            true => ProjectFile::read(&path)?,
+            false => ProjectFile::default(),
+        };
         let ProjectFile {
             name,
             mut database,
@@ -138,37 +143,47 @@ impl Settings {
             rehearse,
             gate,
             environments,
+            lines,
         } = file;
-        let asked = shared.environment.clone().or_else(|| process_env.lossy("TRUEUP_ENV"));
+        let mut origins = SettingOrigins::of_file(&lines);
+        origins.first("--project", shared.project.clone(), "TRUEUP_PROJECT", || {
+            process_env.variable("TRUEUP_PROJECT").map(PathBuf::from)
+        });
+        let asked = origins
+            .first("--env", shared.environment.clone(), "TRUEUP_ENV", || process_env.lossy("TRUEUP_ENV"));
         let environment_asked_for = asked.is_some();
         let environment = match args.environment(asked)? {
             Some(name) if has_project => {
-                let settings = environments.get(&name).cloned().ok_or_else(|| {
+                let known = environments.get(&name).cloned().ok_or_else(|| {
                     unknown_environment(&name, environments.keys().map(String::as_str).collect())
-                })?;
-                Some(NamedEnvironment { name, settings })
+                });
+                wrong.tell(known)?.map(|settings| NamedEnvironment { name, settings })
             }
             _ => None,
         };
         if let Some(url_env) = environment.as_ref().and_then(|found| found.settings.url_env.clone()) {
             database.url_env = url_env;
+            let name = environment.as_ref().map(|found| found.name.as_str()).unwrap_or_default();
+            origins.replace("database.url_env", &format!("environments.{name}.url_env"));
         }
         let project = Project::new(dir, name, &migrations.dir).kept_as(&migrations);
         if has_project {
-            project.check_folders()?;
+            wrong.tell(project.check_folders())?;
         }
         let output = OutputSettings::resolve(shared, process_env, &project, &backup.store)?;
         if args.probe().is_none() && output.formats().any(|format| format == Format::Prometheus) {
             return Err(no_metrics(command));
         }
-        let url = ConnectionUrl::find(shared, &database.url_env, process_env);
+        let url = GivenUrl::find(shared, &database.url_env, process_env);
+        origins.note("--database-url", url.origin());
+        output.note_origins(shared, process_env, &mut origins);
         let passwords = passwords(process_env);
         let required_values = required_values(&gate, process_env);
         let mut settings = Self {
             secrets: secrets(&required_values, &url, &passwords),
             required_values,
             project,
-            scratch: scratch(args.scratch(), compile.server_version, process_env)?,
+            scratch: scratch(args.scratch(), compile.server_version, process_env, &mut origins)?,
             assume_extensions: compile.assume_extensions,
             url,
             passwords,
@@ -189,6 +204,9 @@ impl Settings {
             gate,
             credentials: process_env.credentials(),
             caller: process_env.caller(command),
+            origins,
+            wrong: wrong.found,
+            ignored_variables: process_env.redirecting_variables(),
         };
         args.override_settings(&mut settings);
         Ok(settings)
@@ -232,14 +250,14 @@ impl Settings {
     #[must_use]
     pub fn with_url(&self, url: &str) -> Self {
         let url =
-            ConnectionUrl { value: Some(Secret::new(url)), source: self.url.source.clone(), not_utf8: false };
+            GivenUrl { value: Some(Secret::new(url)), source: self.url.source.clone(), not_utf8: false };
         Self { url, ..self.clone() }
     }
 
     /// These settings with another connection URL that came from `source`.
     #[must_use]
     pub fn reaching(&self, url: &str, source: &str) -> Self {
-        let url = ConnectionUrl { value: Some(Secret::new(url)), source: source.to_owned(), not_utf8: false };
+        let url = GivenUrl { value: Some(Secret::new(url)), source: source.to_owned(), not_utf8: false };
         Self { url, ..self.clone() }
     }
 
@@ -279,27 +297,23 @@ impl Settings {
     }
 }
 
-impl ConnectionUrl {
-    fn find(shared: &Shared, url_env: &str, process_env: &ProcessEnv) -> Self {
-        match &shared.database_url {
-            Some(url) => Self { value: Some(url.clone()), source: DATABASE_URL.to_owned(), not_utf8: false },
-            None => Self {
-                value: process_env.text(url_env).map(Secret::new),
-                source: url_env.to_owned(),
-                not_utf8: process_env.variable(url_env).is_some_and(|value| value.to_str().is_none()),
-            },
-        }
-    }
+/// What is wrong with the project and its settings.
+struct WrongSettings {
+    /// Whether the command works all the same, and tells it.
+    are_told: bool,
+    found: Vec<Failure>,
+}
 
-    fn missing(&self) -> Failure {
-        let what = match self.not_utf8 {
-            true => format!("the variable {} is not UTF-8", self.source),
-            false => format!("no database was given: the variable {} is not set", self.source),
-        };
-        Failure::usage(what).code(ErrorCode::CONNECTION_NOT_GIVEN).next(format!(
-            "set {}=postgres://ROLE@HOST:PORT/DATABASE, or give --database-url URL",
-            self.source
-        ))
+impl WrongSettings {
+    /// Keeps a failure for the command to tell; `None` is in its place then.
+    fn tell<T>(&mut self, outcome: Result<T, Failure>) -> Result<Option<T>, Failure> {
+        match outcome {
+            Err(failure) if self.are_told => {
+                self.found.push(failure);
+                Ok(None)
+            }
+            outcome => outcome.map(Some),
+        }
     }
 }
 
@@ -353,6 +367,7 @@ fn scratch(
     args: ScratchArgs,
     major: Option<u32>,
     process_env: &ProcessEnv,
+    origins: &mut SettingOrigins,
 ) -> Result<ScratchSettings, Failure> {
     let given = args.pg_bin.as_deref().filter(|dir| !process_env.cwd.join(dir).is_dir());
     if let Some(dir) = given {
@@ -360,9 +375,13 @@ fn scratch(
             "give the directory of PostgreSQL's programs, such as the one that `pg_config --bindir` prints",
         ));
     }
-    let bin_dir = args.pg_bin.as_deref().or_else(|| process_env.variable("TRUEUP_PG_BIN").map(Path::new));
+    let bin_dir = origins.first("--pg-bin", args.pg_bin.clone(), "TRUEUP_PG_BIN", || {
+        process_env.variable("TRUEUP_PG_BIN").map(PathBuf::from)
+    });
     Ok(ScratchSettings {
-        url: args.scratch_url.or_else(|| process_env.lossy("TRUEUP_SCRATCH_URL").map(Secret::new)),
+        url: origins.first("--scratch-url", args.scratch_url, "TRUEUP_SCRATCH_URL", || {
+            process_env.lossy("TRUEUP_SCRATCH_URL").map(Secret::new)
+        }),
         bin_dir: bin_dir.map(|dir| process_env.cwd.join(dir)),
         major,
     })
@@ -394,7 +413,7 @@ fn required_values(gate: &GateSettings, process_env: &ProcessEnv) -> Vec<Require
 }
 
 /// The values that are known to be secret: of required variables, and passwords.
-fn secrets(required: &[RequiredValue], url: &ConnectionUrl, passwords: &PasswordSources) -> KnownSecrets {
+fn secrets(required: &[RequiredValue], url: &GivenUrl, passwords: &PasswordSources) -> KnownSecrets {
     let values = required.iter().filter_map(RequiredValue::secret).map(Secret::reveal);
     let of_url = url.value.as_ref().and_then(|url| Target::parse(url.reveal()).ok());
     let of_url = of_url.as_ref().and_then(Target::password);

@@ -81,7 +81,6 @@ fn commands_of_other_tools_are_answered_with_trueups() {
         ("reset", "This version has no command that empties", "trueup upgrade --dry-run"),
         ("clean", "This version has no command that empties", "trueup upgrade --dry-run"),
         ("pull", "trueup init --from-database", "trueup help init"),
-        ("doctor", "This version has no such command", "trueup check"),
     ] {
         for args in [&[word][..], &["help", word], &["--env", "x", word, "--to", "3"]] {
             let ran = call(args).exit(2);

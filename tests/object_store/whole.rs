@@ -101,3 +101,33 @@ fn faketime() -> PathBuf {
     let mut libraries = architectures.map(|entry| entry.path().join("faketime/libfaketime.so.1"));
     libraries.find(|library| library.is_file()).expect("libfaketime: run scripts/faketime")
 }
+
+#[test]
+fn a_probe_of_doctor_leaves_nothing_also_when_it_is_interrupted() {
+    let Some(bucket) = server::bucket() else { return };
+    let site = Site::of(1);
+    site.settings(&bucket, &endpoint(&bucket), "");
+    let found = site.trueup(&["doctor", "--format", "json"]).run().document();
+    let store = found["examinations"].as_array().unwrap().iter().find(|one| one["name"] == "store").unwrap();
+    assert_eq!(store["result"], "ok", "{store:#}");
+    assert_eq!(bucket.objects(), [""; 0]);
+    // The probe is there while it is read, which takes a while.
+    let proxy = Proxy::before(bucket.port, |request| {
+        if request.method == "GET" && request.target.contains(".probe.") {
+            std::thread::sleep(std::time::Duration::from_secs(2));
+        }
+        Deed::Pass
+    });
+    site.settings(&bucket, &proxy.endpoint(), "");
+    let doctor = site.trueup(&["doctor"]).start();
+    wait_for("the probe", || bucket.objects().iter().any(|object| object.contains(".probe.")));
+    doctor.stop(Signal::SIGINT, std::time::Duration::from_secs(15)).exit(4).says("interrupted by SIGINT");
+    assert_eq!(bucket.objects(), [""; 0]);
+    // A bucket that takes nothing.
+    let proxy = Proxy::before(bucket.port, |request| match request.method.as_str() {
+        "PUT" => Deed::Answer("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>".to_owned()),
+        _ => Deed::Pass,
+    });
+    site.settings(&bucket, &proxy.endpoint(), "");
+    site.unseen(site.trueup(&["doctor"])).exit(1).says("FAIL store: ");
+}

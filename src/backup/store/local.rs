@@ -5,7 +5,7 @@
 //! leftover of a killed process.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::super::manifest::Manifest;
-use super::{LARGEST_MANIFEST, MANIFEST, StoredBackup, broken, parse_manifest};
+use super::{LARGEST_MANIFEST, MANIFEST, PROBE, StoredBackup, broken, parse_manifest};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::text::short_id;
 
@@ -117,6 +117,45 @@ impl LocalStore {
         let probe = self.dir.join(format!(".ready.{}", std::process::id()));
         create(&probe).map_err(unwritable)?;
         fs::remove_file(&probe).map_err(unwritable)
+    }
+
+    /// It has no point at which it could be interrupted. The probe has its name for a moment only: a process that is killed
+    /// leaves nothing, or an empty directory.
+    pub(super) fn probe(&self) -> Result<(), Failure> {
+        let is_there = self.check_directory()?;
+        let failed = |error: io::Error| {
+            Failure::new(
+                Exit::Refused,
+                format!("a probe in the backup directory {} failed: {error}", self.dir.display()),
+            )
+            .code(ErrorCode::BACKUP_STORE_UNAVAILABLE)
+            .next("name another ([backup] store), or give this user the right to write there")
+        };
+        let mut made = Vec::new();
+        if !is_there {
+            let missing = self.dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists());
+            made.extend(missing.map(Path::to_owned));
+            private_directory(true).create(&self.dir).map_err(failed)?;
+        }
+        let probed = self.write_probe();
+        for dir in made {
+            // Somebody else may have put something into it meanwhile.
+            let _ = fs::remove_dir(dir);
+        }
+        probed.map_err(failed)
+    }
+
+    fn write_probe(&self) -> io::Result<()> {
+        let path = self.dir.join(format!(".probe.{}", std::process::id()));
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        fs::remove_file(&path)?;
+        file.write_all(PROBE)?;
+        file.sync_all()?;
+        file.rewind()?;
+        let mut read = Vec::new();
+        file.read_to_end(&mut read)?;
+        if read == PROBE { Ok(()) } else { Err(io::Error::other("another text was read than was written")) }
     }
 
     pub(super) fn begin(&self, id: &str) -> Result<LocalUpload, Failure> {

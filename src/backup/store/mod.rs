@@ -25,6 +25,8 @@ use object::BucketStore;
 
 /// The file name of the manifest.
 const MANIFEST: &str = "manifest.json";
+/// What a probe holds.
+const PROBE: &[u8] = b"a probe of `trueup doctor`, which removes it\n";
 /// The largest manifest that is read, in bytes; 100,000 tables need less.
 const LARGEST_MANIFEST: u64 = 64 << 20;
 
@@ -109,6 +111,20 @@ impl Store {
             Self::Local(local) => local.check_writable().map_err(Into::into),
             #[cfg(feature = "objects")]
             Self::Object(object) => object.check_writable().await.map_err(Into::into),
+        }
+    }
+
+    /// Writes a probe object, reads it back, and removes it: all that a backup needs. A directory that does not exist is made
+    /// for that, and removed. Nothing is left behind when this is dropped meanwhile, in a bucket but for what a request that is
+    /// under way does.
+    ///
+    /// # Errors
+    /// Exit 4: it cannot be written, read or removed.
+    pub async fn probe(&self) -> Result<()> {
+        match self {
+            Self::Local(local) => local.probe().map_err(Into::into),
+            #[cfg(feature = "objects")]
+            Self::Object(object) => object.probe().await.map_err(Into::into),
         }
     }
 

@@ -7,15 +7,17 @@ use crate::error::Exit;
 use crate::output::view::{Content, Table, Text, View};
 use crate::output::{Envelope, Report};
 use crate::project::GateLevel;
+use crate::workflow::doctor::DoctorExamination;
 use crate::workflow::gate::GateSection;
 
-/// Rules of lint, and sections of the gate.
+/// Rules of lint, sections of the gate, and examinations of doctor.
 pub(super) struct ExplainReport {
     pub(super) run: String,
     /// Whether all of their text is wanted.
     pub(super) whole: bool,
     pub(super) rules: Vec<&'static LintRule>,
     pub(super) sections: Vec<&'static GateSection>,
+    pub(super) examinations: Vec<&'static DoctorExamination>,
 }
 
 impl Report for ExplainReport {
@@ -38,7 +40,11 @@ impl Report for ExplainReport {
             for section in &self.sections {
                 sections.push([format!("gate.{}", section.name.word()), level_of(section).to_owned()]);
             }
-            return View::new().table(table).table(sections);
+            let mut examinations = Table::new(&[("examination of doctor", Content::Code)]);
+            for examination in &self.examinations {
+                examinations.push([code_of(examination)]);
+            }
+            return View::new().table(table).table(sections).table(examinations);
         }
         let lines = |text: &str| text.lines().map(|line| Text::new(line).indented(2)).collect::<Vec<_>>();
         let mut view = View::new();
@@ -64,8 +70,16 @@ impl Report for ExplainReport {
             let setting = format!("[gate.{name}]\nlevel = \"{}\"", level_of(section));
             view = lines(&setting).into_iter().fold(view, View::text);
         }
+        for examination in &self.examinations {
+            view = view.line(code_of(examination)).line("").line(examination.help);
+        }
         view
     }
+}
+
+/// What `trueup explain` takes, and codes of findings begin with.
+fn code_of(examination: &DoctorExamination) -> String {
+    format!("doctor.{}", examination.name.replace('-', "_"))
 }
 
 /// The level of a section where the project says nothing.
@@ -82,7 +96,7 @@ fn level(rule: &LintRule) -> String {
     }
 }
 
-/// The body of the JSON document: `{"rules": [...], "sections": [...]}`.
+/// The body of the JSON document: `{"rules": [...], "sections": [...], "examinations": [...]}`.
 impl Serialize for ExplainReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let rules = self.rules.iter().map(|rule| {
@@ -96,6 +110,12 @@ impl Serialize for ExplainReport {
             serde_json::json!({ "name": section.name, "level": section.level, "help": section.help })
         });
         let (rules, sections) = (rules.collect::<Vec<_>>(), sections.collect::<Vec<_>>());
-        serde_json::json!({ "rules": rules, "sections": sections }).serialize(serializer)
+        let examinations = self
+            .examinations
+            .iter()
+            .map(|examination| serde_json::json!({ "code": code_of(examination), "help": examination.help }));
+        let examinations = examinations.collect::<Vec<_>>();
+        serde_json::json!({ "rules": rules, "sections": sections, "examinations": examinations })
+            .serialize(serializer)
     }
 }

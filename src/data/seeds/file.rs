@@ -166,7 +166,7 @@ impl Seed {
         csv: &dyn Fn(&str) -> Result<String, Failure>,
     ) -> Result<Self, Failure> {
         let text = without_bom(text);
-        let source = TomlSource { name: file, line_ends: &line_ends(text) };
+        let source = TomlSource { name: file, line_ends: &line_ends(text), lines: None };
         let document = DeTable::parse(text)
             .map_err(|error| source.error(&error.span().unwrap_or(0..0), error.message().trim_end()))?;
         let top = TomlTable::new(source, "", document.get_ref());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::postgres::PgSslMode;
 
+use super::target::tls_word;
 use super::{ServerVersion, Target};
 use crate::error::{Exit, Failure};
 
@@ -38,7 +39,7 @@ impl Target {
             ("user", self.role().to_owned()),
             ("application_name", application.to_owned()),
             ("connect_timeout", self.timeout.as_secs().max(2).to_string()),
-            ("sslmode", word(tls).to_owned()),
+            ("sslmode", tls_word(tls).to_owned()),
             ("gssencmode", "disable".to_owned()),
         ];
         match &self.root_certificate {
@@ -72,17 +73,6 @@ impl Target {
     }
 }
 
-fn word(mode: PgSslMode) -> &'static str {
-    match mode {
-        PgSslMode::Disable => "disable",
-        PgSslMode::Allow => "allow",
-        PgSslMode::Prefer => "prefer",
-        PgSslMode::Require => "require",
-        PgSslMode::VerifyCa => "verify-ca",
-        PgSslMode::VerifyFull => "verify-full",
-    }
-}
-
 /// libpq knows the system's roots by name since 16, and then insists on verify-full.
 fn system_roots(mode: PgSslMode, libpq: ServerVersion) -> Result<String, Failure> {
     if libpq.major() >= 16 && matches!(mode, PgSslMode::VerifyFull) {
@@ -94,7 +84,7 @@ fn system_roots(mode: PgSslMode, libpq: ServerVersion) -> Result<String, Failure
             Exit::Refused,
             format!(
                 "sslmode={}: no file with the system's root certificates was found for pg_dump",
-                word(mode)
+                tls_word(mode)
             ),
         )
         .next("name one in the URL: sslrootcert=/path/to/ca.pem")

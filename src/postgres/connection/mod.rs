@@ -11,6 +11,7 @@ mod row;
 mod session;
 pub mod sqlstate;
 mod target;
+mod tls;
 mod url;
 mod value;
 mod version;
@@ -25,5 +26,6 @@ pub use session::{
     Session, end_abandoned, limit_unused,
 };
 pub use target::Target;
+pub use tls::{ServerCertificate, ServerTls, TlsAnswer};
 pub use value::{FromValue, RowError, read as read_value};
 pub use version::ServerVersion;

@@ -22,6 +22,8 @@ pub struct Target {
     database: String,
     role: String,
     pub(super) password: Option<String>,
+    /// `URL`, `PGPASSWORD`, or the password file.
+    password_source: Option<String>,
     pub(super) tls: PgSslMode,
     pub(super) root_certificate: Option<PathBuf>,
     pub(super) client_certificate: Option<(PathBuf, PathBuf)>,
@@ -52,6 +54,7 @@ impl Target {
             port: url.port,
             database: url.database,
             role,
+            password_source: url.password.as_ref().map(|_| "URL".to_owned()),
             password: url.password,
             root_certificate: url.root_certificate,
             client_certificate: url.client_certificate,
@@ -79,10 +82,14 @@ impl Target {
             return;
         }
         self.password.clone_from(&sources.password);
+        self.password_source = self.password.as_ref().map(|_| "PGPASSWORD".to_owned());
         let (None, Some(file)) = (&self.password, &sources.file) else { return };
         let wanted = Wanted { host: &self.host, port: self.port, database: &self.database, role: &self.role };
         match password::look_up(file, wanted) {
-            PasswordLookup::Password(password) => self.password = Some(password),
+            PasswordLookup::Password(password) => {
+                self.password = Some(password);
+                self.password_source = Some(file.display().to_string());
+            }
             PasswordLookup::Ignored(why) => self.notes.push(format!("the password file was not used: {why}")),
             PasswordLookup::Nothing => {}
         }
@@ -146,6 +153,16 @@ impl Target {
         self.password.as_deref()
     }
 
+    /// Where the password came from: `URL`, `PGPASSWORD`, or the path of the password file.
+    pub fn password_source(&self) -> Option<&str> {
+        self.password_source.as_deref()
+    }
+
+    /// The `sslmode`, as libpq calls it.
+    pub fn tls_mode(&self) -> &'static str {
+        tls_word(self.tls)
+    }
+
     /// What the URL says without effect, and other things worth knowing (`-v`).
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -158,7 +175,8 @@ impl Target {
             || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
-    pub(super) fn is_socket(&self) -> bool {
+    /// Whether it is a Unix socket.
+    pub fn is_socket(&self) -> bool {
         self.host.starts_with('/')
     }
 
@@ -167,7 +185,7 @@ impl Target {
     }
 
     /// The server, for messages.
-    pub(super) fn place(&self) -> String {
+    pub fn place(&self) -> String {
         if self.is_socket() {
             format!("{}/.s.PGSQL.{}", self.host.trim_end_matches('/'), self.port)
         } else if self.host.contains(':') {
@@ -198,6 +216,18 @@ impl Target {
             options = options.ssl_client_cert(certificate).ssl_client_key(key);
         }
         options
+    }
+}
+
+/// What libpq calls it.
+pub(super) fn tls_word(mode: PgSslMode) -> &'static str {
+    match mode {
+        PgSslMode::Disable => "disable",
+        PgSslMode::Allow => "allow",
+        PgSslMode::Prefer => "prefer",
+        PgSslMode::Require => "require",
+        PgSslMode::VerifyCa => "verify-ca",
+        PgSslMode::VerifyFull => "verify-full",
     }
 }
 

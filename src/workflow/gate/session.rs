@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::section::Question;
+pub(super) use crate::error::failure_of;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{Batch, OwnedRow, ReadingScope, RowBuffer, Session, server_failure};
 use crate::text::duration;
@@ -54,14 +55,6 @@ impl Deadline {
         Failure::cannot_tell(format!("no answer within the gate's deadline of {}", duration(self.limit)))
             .code(ErrorCode::GATE_DEADLINE)
             .next("run it again; if it happens again, look at what the server is busy with, or raise [gate] deadline")
-    }
-}
-
-/// What went wrong, in words. A gate that broke is never green: it cannot tell.
-pub(super) fn failure_of(error: anyhow::Error) -> Failure {
-    match error.downcast::<Failure>() {
-        Ok(failure) => failure,
-        Err(error) => Failure::cannot_tell(format!("{error:#}")),
     }
 }
 

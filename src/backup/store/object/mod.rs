@@ -21,8 +21,8 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt as _, PutPayload};
 
 use super::location::{Provider, StoreLocation};
-use super::{LARGEST_MANIFEST, MANIFEST, StoredBackup, parse_manifest};
-use crate::error::{Exit, Failure};
+use super::{LARGEST_MANIFEST, MANIFEST, PROBE, StoredBackup, parse_manifest};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::text::short_id;
 
 use backend::Backend;
@@ -106,6 +106,33 @@ impl BucketStore {
             self.words.failure(Exit::Refused, doing, &error)
         };
         tried.await.map_err(refused)
+    }
+
+    /// The requests go on when this is dropped: a probe that was written is removed. Each has a time limit of its own.
+    pub(super) async fn probe(&self) -> Result<(), Failure> {
+        self.find_credentials(Exit::Refused).await?;
+        let path = self.root.clone().join(format!(".probe.{}", ulid::Ulid::generate()));
+        let (store, probe) = (self.clone(), path.clone());
+        let probing = tokio::spawn(async move {
+            let written = store.backend.put(&probe, PutPayload::from_static(PROBE)).await;
+            written.map_err(|error| ("written to", error))?;
+            let read = async { store.backend.get(&probe).await?.bytes().await }.await;
+            store.delete(&probe).await.map_err(|error| ("removed from", error))?;
+            read.map(|read| read == PROBE).map_err(|error| ("read from", error))
+        });
+        let same = match probing.await {
+            Ok(Ok(same)) => same,
+            Ok(Err((done, error))) => {
+                let doing = format!("a probe ({path}) could not be {done} {}", self.location());
+                return Err(self.words.failure(Exit::Refused, doing, &error));
+            }
+            Err(_) => false,
+        };
+        if same {
+            return Ok(());
+        }
+        let what = format!("{} answers with another object than was written", self.location());
+        Err(Failure::new(Exit::Refused, what).code(ErrorCode::BACKUP_STORE_UNAVAILABLE))
     }
 
     pub(super) async fn begin(&self, id: &str) -> Result<BucketUpload, Failure> {
