@@ -9,21 +9,20 @@ use super::command_args::CommandCall;
 use super::directory::{self, Project, SETTINGS_FILE};
 use super::file::{CheckSettings, DatabaseSettings, Environment, ProjectFile};
 use super::gate::{GateSettings, KnownSecrets, RequiredValue};
-use super::given_url::{DATABASE_URL, GivenUrl};
 use super::lint::LintSettings;
 use super::migrations::MigrationSettings;
-use super::origin::SettingOrigins;
+use super::named_environment::{NamedEnvironment, unknown_environment};
+use super::origin::{DATABASE_URL, GivenUrl, SettingOrigins};
 use super::output::OutputSettings;
-use super::pattern::{Patterns, matches};
+use super::pattern::Patterns;
 use super::process_env::{Caller, Credentials, ProcessEnv};
 use super::rehearse::RehearseSettings;
 use super::repair::RepairSettings;
 use crate::cli::{ScratchArgs, Secret, Shared};
-use crate::error::{ErrorCode, Exit, Failure};
+use crate::error::{ErrorCode, Failure};
 use crate::output::{Format, MetricLabels};
 use crate::postgres::connection::{PasswordSources, Target};
 use crate::text::holds_password;
-use crate::toml_table::nearest;
 
 /// The settings of a run.
 #[derive(Debug, Clone)]
@@ -91,15 +90,6 @@ pub struct ScratchSettings {
     pub bin_dir: Option<PathBuf>,
     /// The major version that the server must have (`[compile] server_version`).
     pub major: Option<u32>,
-}
-
-/// An environment and its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedEnvironment {
-    /// The name: `production`.
-    pub name: String,
-    /// Its section in `trueup.toml`.
-    pub settings: Environment,
 }
 
 impl Settings {
@@ -317,35 +307,6 @@ impl WrongSettings {
     }
 }
 
-impl NamedEnvironment {
-    /// Compares the connection URL with what the environment expects.
-    ///
-    /// # Errors
-    /// Exit 4: they differ.
-    pub fn expect(&self, target: &Target, source: &str) -> Result<(), Failure> {
-        let expected = [
-            ("host", self.settings.expect_host.as_deref(), target.host()),
-            ("database", self.settings.expect_database.as_deref(), target.database()),
-        ];
-        for (what, pattern, found) in expected {
-            let Some(pattern) = pattern.filter(|pattern| !matches(pattern, found)) else { continue };
-            return Err(Failure::new(
-                Exit::Refused,
-                format!(
-                    "{source} names the {what} {found:?}, but environment {:?} expects {pattern:?}",
-                    self.name
-                ),
-            )
-            .code(ErrorCode::DATABASE_WRONG_ADDRESS)
-            .next(format!(
-                "check {source} and --env, or [environments.{}] expect in trueup.toml",
-                self.name
-            )));
-        }
-        Ok(())
-    }
-}
-
 /// The project directory that the caller names.
 pub(super) fn asked_for<'a>(shared: &'a Shared, process_env: &'a ProcessEnv) -> Option<&'a Path> {
     shared.project.as_deref().or_else(|| process_env.variable("TRUEUP_PROJECT").map(Path::new))
@@ -387,18 +348,6 @@ fn scratch(
     })
 }
 
-fn unknown_environment(name: &str, known: Vec<&str>) -> Failure {
-    let failure = Failure::usage(format!("trueup.toml has no environment {name:?}"))
-        .code(ErrorCode::ENVIRONMENT_UNKNOWN);
-    match nearest(name, known.iter().copied()) {
-        Some(nearest) => failure.next(format!("did you mean {nearest}?")),
-        None if known.is_empty() => {
-            failure.next(format!("add a section [environments.{name}] to trueup.toml"))
-        }
-        None => failure.next(format!("known: {}", known.join(", "))),
-    }
-}
-
 fn no_metrics(command: &str) -> Failure {
     Failure::usage(format!(
         "`trueup {command}` has no metrics, which is all that the format prometheus has; nothing was done"
@@ -433,6 +382,7 @@ mod tests {
     use clap::{Args, FromArgMatches as _};
 
     use super::*;
+    use crate::error::Exit;
     use crate::project::CommandArgs;
 
     const TOML: &str = r#"

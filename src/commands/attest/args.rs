@@ -67,12 +67,13 @@ Exit codes:
   0  written
   2  usage or project files wrong; nothing in trueup.toml has this name
   3  cannot tell what is pending: unreachable, or the history cannot be read
-  4  refused: not the database of this environment or project, not confirmed, read-only
+  4  refused: another environment or project, not confirmed, read-only
  75  busy; try again
 
 Examples:
   trueup attest \"registration tested on staging\" \\
     --reason \"signed up, logged in and out\" --env production
   trueup attest \"registration tested on staging\" \\
-    --reason \"signed up, logged in and out\" --record database --yes --env production
+    --reason \"signed up, logged in and out\" --env production \\
+    --record database --yes
   git add attestations.jsonl && git commit -m \"Attest registration\"";

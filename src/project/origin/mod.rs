@@ -1,5 +1,6 @@
 //! Where each setting came from: a flag, a variable, a line of `trueup.toml`, or nobody said it.
 
+mod given_url;
 mod listed;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+pub(super) use given_url::{DATABASE_URL, GivenUrl};
 pub use listed::ListedSetting;
 
 /// Where a setting came from.

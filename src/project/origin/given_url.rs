@@ -1,26 +1,26 @@
 //! The connection URL, and where it came from.
 
-use super::origin::Origin;
-use super::process_env::ProcessEnv;
+use super::super::process_env::ProcessEnv;
+use super::Origin;
 use crate::cli::{Secret, Shared};
 use crate::error::{ErrorCode, Failure};
 
 /// The argument that gives the connection URL.
-pub(super) const DATABASE_URL: &str = "--database-url";
+pub(in super::super) const DATABASE_URL: &str = "--database-url";
 
 /// The connection URL, and where it came from.
 #[derive(Debug, Clone)]
-pub(super) struct GivenUrl {
-    pub(super) value: Option<Secret>,
+pub(in super::super) struct GivenUrl {
+    pub(in super::super) value: Option<Secret>,
     /// `--database-url`, or the name of the variable.
-    pub(super) source: String,
+    pub(in super::super) source: String,
     /// Whether the variable is set to a value that is not UTF-8.
-    pub(super) not_utf8: bool,
+    pub(in super::super) not_utf8: bool,
 }
 
 impl GivenUrl {
     /// Where it came from; `None` where there is none.
-    pub(super) fn origin(&self) -> Option<Origin> {
+    pub(in super::super) fn origin(&self) -> Option<Origin> {
         self.value.as_ref()?;
         Some(match self.source.as_str() {
             DATABASE_URL => Origin::Flag(DATABASE_URL),
@@ -28,7 +28,7 @@ impl GivenUrl {
         })
     }
 
-    pub(super) fn find(shared: &Shared, url_env: &str, process_env: &ProcessEnv) -> Self {
+    pub(in super::super) fn find(shared: &Shared, url_env: &str, process_env: &ProcessEnv) -> Self {
         match &shared.database_url {
             Some(url) => Self { value: Some(url.clone()), source: DATABASE_URL.to_owned(), not_utf8: false },
             None => Self {
@@ -39,7 +39,7 @@ impl GivenUrl {
         }
     }
 
-    pub(super) fn missing(&self) -> Failure {
+    pub(in super::super) fn missing(&self) -> Failure {
         let what = match self.not_utf8 {
             true => format!("the variable {} is not UTF-8", self.source),
             false => format!("no database was given: the variable {} is not set", self.source),
