@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::Receiver;
 
 use crate::error::{ErrorCode, Exit, Failure, with_failure};
 use crate::postgres::connection::{self, EndedStatements};
@@ -25,9 +26,11 @@ const BOUND: Duration = Duration::from_secs(20);
 /// Listens for the signals on behalf of a command that writes.
 pub(crate) fn stop() -> StopSignal {
     let (ask, stop) = StopSignal::channel();
+    // From here on no signal ends the process.
+    let heard = listen();
     tokio::spawn(async move {
-        if let Ok(signal) = any_signal().await {
-            let _ = ask.send(Some(signal.as_str()));
+        if let Ok(heard) = heard {
+            let _ = ask.send(Some(first(heard).await.as_str()));
         }
         // The value stays readable for those who look at it later.
         ask.closed().await;
@@ -152,8 +155,13 @@ fn still_running(statements: &EndedStatements) -> Option<String> {
 }
 
 async fn any_signal() -> Result<Signal> {
+    Ok(first(listen()?).await)
+}
+
+/// Begins to listen for the signals that this process does not ignore.
+fn listen() -> Result<Receiver<Signal>> {
     let ignored = ignored();
-    let (heard, mut hears) = tokio::sync::mpsc::channel(SIGNALS.len());
+    let (heard, hears) = tokio::sync::mpsc::channel(SIGNALS.len());
     for each in SIGNALS {
         if ignored & (1 << (each as u32 - 1)) != 0 {
             continue;
@@ -167,8 +175,13 @@ async fn any_signal() -> Result<Signal> {
             }
         });
     }
-    match hears.recv().await {
-        Some(signal) => Ok(signal),
+    Ok(hears)
+}
+
+/// The first signal that comes.
+async fn first(mut heard: Receiver<Signal>) -> Signal {
+    match heard.recv().await {
+        Some(signal) => signal,
         // All signals are ignored.
         None => std::future::pending().await,
     }

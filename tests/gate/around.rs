@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 
 use super::{at_base, codes, conclusion, configure, document, gate, judged, project, section};
 use crate::support::project::Project;
@@ -147,16 +146,6 @@ fn backup() {
     toml(&format!("{elsewhere}\"1d\"\n"));
     assert_eq!(codes(&document(&site, &database, &[], 1), "backup"), ["gate.backup.missing"]);
     gate(&site, &database).exit(1).says("next: trueup backup\n");
-    // One that was never read back is not enough.
-    site.trueup(["backup"], &database).exit(0);
-    let manifest = manifest(&site.path().join("kept"));
-    let mut unread: serde_json::Value =
-        serde_json::from_str(&fs::read_to_string(&manifest).unwrap()).unwrap();
-    assert!(unread["verified"].is_object(), "{unread:#}");
-    unread["verified"] = serde_json::Value::Null;
-    fs::write(&manifest, unread.to_string()).unwrap();
-    assert_eq!(codes(&document(&site, &database, &[], 1), "backup"), ["gate.backup.unverified"]);
-    gate(&site, &database).exit(1).says("next: trueup backup verify ");
     site.trueup(["backup"], &database).exit(0);
     let (found, told) = judged(&site, &database, "backup", 0);
     assert_eq!(found, "ready", "{told:#}");
@@ -170,22 +159,6 @@ fn backup() {
     configure(&site, "");
     site.trueup(["upgrade", "--yes"], &database).exit(0);
     assert_eq!(section(&document(&site, &database, &[], 0), "backup")["what"], "nothing to apply");
-}
-
-/// The manifest of the only backup in a directory.
-fn manifest(directory: &Path) -> PathBuf {
-    let mut directories = vec![directory.to_owned()];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.to_string_lossy().contains("manifest") {
-                return path;
-            }
-        }
-    }
-    panic!("no manifest");
 }
 
 #[test]

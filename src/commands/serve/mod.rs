@@ -19,8 +19,6 @@ use crate::writer::StopSignal;
 pub(super) async fn run(settings: &Settings, args: &ServeArgs, mut stop: StopSignal) -> Result<Exit> {
     refuse_reports(&settings.output)?;
     args.check()?;
-    // Signals are listened for from here on: who reads that it listens may end it.
-    tokio::task::yield_now().await;
     let mut observer = Observer::new(settings, args.pace())?;
     let listener = http::listen(args.listen).await?;
     if !settings.output.quiet {
