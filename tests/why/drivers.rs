@@ -2,6 +2,7 @@
 //! `tests/fixtures/why`, whose tests are beside the code that reads them.
 
 use super::{site, why};
+use crate::formats::readers::node;
 use crate::support::TestDatabase;
 use crate::support::program::Program;
 use crate::support::project::Project;
@@ -41,6 +42,16 @@ fn explained(driver: &str, program: impl Fn(&TestDatabase, &str) -> Program) {
         assert!(!text.is_empty(), "{driver} says nothing: {statement}");
         let ran = why(&project, &database, &text).case(format!("{driver}: {text}")).exit(exit);
         ran.says([condition, says]).lacks("canary");
+    }
+}
+
+/// A driver whose program gets the same arguments.
+fn driven(driver: &str, program: Option<impl Fn() -> Program>) {
+    match program {
+        Some(program) => explained(driver, |database, statement| {
+            program().arg(database.socket_dir()).args([database.name(), statement, &user(database)])
+        }),
+        None => tools::did_not_run(driver, "what it prints of an error is not explained"),
     }
 }
 
@@ -114,6 +125,32 @@ fn rails() {
             &user(database),
         ])
     });
+}
+
+#[test]
+fn asyncpg() {
+    const SCRIPT: &str = "import asyncio, sys, asyncpg\n\
+        async def main():\n    c = await asyncpg.connect(host=sys.argv[1], database=sys.argv[2], user=sys.argv[4])\n    \
+        await c.execute(sys.argv[3])\nasyncio.run(main())";
+    let python = tools::directory().map(|tools| tools.join("venv/bin/python"));
+    let python =
+        python.filter(|python| Program::of(python).args(["-c", "import asyncpg"]).run().code() == Some(0));
+    driven("asyncpg", python.map(|python| move || Program::of(&python).args(["-c", SCRIPT])));
+}
+
+#[test]
+fn node_postgres() {
+    const SCRIPT: &str = "const { Client } = require('pg'); const [host, database, statement, user] = process.argv.slice(1);\n\
+        (async () => { const c = new Client({ host, database, user }); await c.connect(); await c.query(statement); \
+        await c.end(); })().catch((error) => { console.error(error); process.exit(1); });";
+    let has_it = node().is_some_and(|node| node.args(["-e", "require('pg')"]).run().code() == Some(0));
+    driven("node-postgres", has_it.then_some(|| node().unwrap().args(["-e", SCRIPT])));
+}
+
+#[test]
+fn pgx() {
+    let program = tools::directory().map(|tools| tools.join("go/pgx")).filter(|path| path.is_file());
+    driven("pgx", program.map(|program| move || Program::of(&program)));
 }
 
 /// The server's own log lines, and psql's.
