@@ -24,6 +24,9 @@ pub(in super::super) const SECTION: GateSection = GateSection {
     judge: Judge::Elsewhere(judge),
 };
 
+/// How many files of a backup are looked for: a dump into a directory may have thousands.
+const LOOKED_FOR: usize = 32;
+
 fn judge<'a>(facts: &'a GateFacts<'_>) -> Judging<'a> {
     Box::pin(async move {
         let upgrade = facts.upgrade.as_ref().map_err(Clone::clone)?;
@@ -106,7 +109,13 @@ async fn existing(
     let (code, what, next) = match (verified, all.last()) {
         (Some(found), _) if age(found) <= limit => {
             let (id, age) = (short_id(&found.id), duration(age(found)));
-            return Ok(Judgement::ready(format!("{id}, {age} old, verified")));
+            match missing(facts, found).await? {
+                None => return Ok(Judgement::ready(format!("{id}, {age} old, verified"))),
+                Some(member) => {
+                    let what = format!("backup {id} was verified, and {member} is not there any more");
+                    ("incomplete", what, "trueup backup".to_owned())
+                }
+            }
         }
         (Some(found), _) => {
             let (id, age) = (short_id(&found.id), duration(age(found)));
@@ -124,4 +133,15 @@ async fn existing(
     };
     let found = finding(SectionName::Backup, code, &identity.database, &what, &next);
     Ok(Judgement::of_findings(vec![found], what))
+}
+
+/// A file of a backup that the store cannot open; `None` where the first of them are there.
+async fn missing(facts: &GateFacts<'_>, manifest: &Manifest) -> Result<Option<String>, Failure> {
+    let store = backup_store::store(facts.settings).map_err(failure_of)?;
+    for member in manifest.members.iter().take(LOOKED_FOR) {
+        if store.open(&manifest.id, &member.name).await.is_err() {
+            return Ok(Some(member.name.clone()));
+        }
+    }
+    Ok(None)
 }
