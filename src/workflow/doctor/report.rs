@@ -144,7 +144,7 @@ impl DoctorReport {
 
     fn table(&self) -> Table {
         let columns = [("examined", Content::Prose), ("result", Content::Prose), ("what", Content::Prose)];
-        let mut table = Table::new(&columns);
+        let mut table = Table::new(&columns).compact();
         let mut told = Vec::new();
         for one in &self.examinations {
             if one.result != Grade::NotAsked {
@@ -168,7 +168,7 @@ impl DoctorReport {
 
     fn settings_table(&self) -> Table {
         let columns = [("setting", Content::Code), ("value", Content::Code), ("from", Content::Prose)];
-        let mut table = Table::new(&columns);
+        let mut table = Table::new(&columns).compact();
         for setting in &self.settings {
             if self.all_settings || setting.origin.is_given() {
                 let value = setting.value.clone().unwrap_or_else(|| "none".to_owned());

@@ -170,6 +170,9 @@ impl WhyReport {
                 (None, None, Some(_)) if first.code.starts_with("why.") => {
                     Some("run the SQL above, then try again".to_owned())
                 }
+                (None, None, Some(sql)) if sql.lines().count() > STATEMENTS => {
+                    Some("trueup check, then run all of the SQL that it shows".to_owned())
+                }
                 (None, None, Some(_)) => Some("run the SQL above, then: trueup check".to_owned()),
                 _ => remedy.summary(),
             }
@@ -232,7 +235,7 @@ impl Report for WhyReport {
         let title = match statements.len() {
             0..=STATEMENTS => "SQL that corrects it (read it before you run it)".to_owned(),
             all => {
-                format!("the first {STATEMENTS} of {all} statements that correct it; --format json has all")
+                format!("the first {STATEMENTS} of {all} statements that correct it")
             }
         };
         let statements = statements.into_iter().take(STATEMENTS).collect();
