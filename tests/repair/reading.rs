@@ -124,7 +124,8 @@ const SESSION: &str = "SELECT string_agg(name || '=' || setting, E'\\n' ORDER BY
 #[test]
 fn f33_through_a_pooler_nothing_is_left_on_its_connections() {
     assert!(pgbouncer::program().is_some(), "pgbouncer: run scripts/pgbouncer");
-    for (pool_size, checks) in [(1, 1), (4, 4)] {
+    // With fewer connections than verify asks for, it does with those that it gets.
+    for (pool_size, checks) in [(1, 1), (4, 4), (2, 4), (1, 4)] {
         let shop = Shop::of(5);
         let names = ["a", "b", "c", "d"];
         let all: Vec<(&str, &str)> = names[..checks].iter().map(|name| (*name, KEYS)).collect();
@@ -174,10 +175,10 @@ fn a_check_more_is_a_round_trip_more() {
     let few = asked(2);
     assert!(few <= 12, "{few}");
     assert_eq!(asked(22) - few, 20);
-    // On several connections each of them is set up, and ended.
+    // On several connections each of them is set up, and ended; one that is late is not needed.
     let proxy = Proxy::start(&shop.database, |_, _| Then::Forward);
     shop.trueup_at(&proxy.url(&shop.database), &["verify", "--jobs", "4"]).exit(0).says("OK: ");
-    assert_eq!(proxy.round_trips() - few, 20 + 1 + 3 * 2);
+    assert!(proxy.round_trips() - few <= 20 + 1 + 3 * 2, "{}", proxy.round_trips());
 }
 
 /// What one check's query sets for the transaction holds for no other, and not for itself without being told.

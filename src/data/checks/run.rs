@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures_util::future::join_all;
+use tokio::sync::watch;
 
 use super::resolve::resolve;
 use super::{Check, NameAtLine, ValidatedCheck, VisibilityGap};
@@ -134,30 +135,57 @@ async fn run_all(
     // A part of a transaction cannot export its snapshot.
     let jobs = if options.scope == ReadingScope::OpenSnapshot { 1 } else { options.limits.jobs };
     let helpers = jobs.min(checks.len()).saturating_sub(1);
-    let mut others = Vec::new();
+    let mut opening = String::new();
     if helpers > 0 {
         let snapshot: String = session.scalar("SELECT pg_catalog.pg_export_snapshot() AS snapshot").await?;
         let path = literal(options.search_path);
-        let opening = transaction(&options, Some(&snapshot)).sql();
-        let opening = &format!("{opening}; SELECT pg_catalog.set_config('search_path', {path}, true)");
-        let connecting = (0..helpers).map(|_| async move {
-            let mut session = options.target.connect(options.application).await?;
-            session.give_up_after(options.limits.statement_timeout.saturating_add(SILENCE));
-            session.execute(opening.clone()).await?;
-            anyhow::Ok(session)
-        });
-        others = join_all(connecting).await.into_iter().collect::<Result<Vec<_>>>()?;
+        opening = transaction(&options, Some(&snapshot)).sql();
+        opening.push_str(&format!("; SELECT pg_catalog.set_config('search_path', {path}, true)"));
     }
     let next = AtomicUsize::new(0);
-    let sessions = std::iter::once(session).chain(others.iter_mut());
-    let workers = sessions.map(|session| run_remaining(session, &checks, &next, &options));
-    let mut results = Vec::new();
-    for of_worker in join_all(workers).await {
-        results.extend(of_worker?);
+    let (finished, watched) = watch::channel(false);
+    let own = async {
+        let results = run_remaining(session, &checks, &next, &options).await;
+        finished.send_replace(true);
+        results
+    };
+    let helpers = (0..helpers).map(|_| help(&opening, &checks, &next, &options, watched.clone()));
+    let (own, others) = tokio::join!(own, join_all(helpers));
+    // Rolls back, in case a check's query managed to write. Until here the others could take the snapshot.
+    let ended = session.execute(options.scope.end().join("; ")).await;
+    let mut results = own?;
+    for of_helper in others {
+        results.extend(of_helper?);
     }
-    join_all(others.into_iter().map(Session::close)).await;
+    ended?;
     results.sort_by_key(|numbered| numbered.position);
     Ok(results.into_iter().map(|numbered| numbered.result).collect())
+}
+
+/// Runs checks on a further connection, unless there are none left before it is there: behind a pooler that has no more
+/// connections it would wait for the first one to be given back.
+async fn help(
+    opening: &str,
+    checks: &[ValidatedCheck],
+    next: &AtomicUsize,
+    options: &CheckOptions<'_>,
+    mut finished: watch::Receiver<bool>,
+) -> Result<Vec<NumberedResult>> {
+    let connecting = async {
+        let mut session = options.target.connect(options.application).await?;
+        session.give_up_after(options.limits.statement_timeout.saturating_add(SILENCE));
+        session.execute(opening).await?;
+        anyhow::Ok(session)
+    };
+    let mut session = tokio::select! {
+        biased;
+        session = connecting => session?,
+        _ = finished.wait_for(|finished| *finished) => return Ok(Vec::new()),
+    };
+    let results = run_remaining(&mut session, checks, next, options).await?;
+    session.execute("ROLLBACK").await?;
+    session.close().await;
+    Ok(results)
 }
 
 /// The transaction that checks are read in. With an exported `snapshot` it sees the same rows as the transaction that
@@ -182,7 +210,7 @@ struct NumberedResult {
     result: CheckResult,
 }
 
-/// Runs the checks that no other connection has taken, and ends the transaction. `next` is the position of the next check.
+/// Runs the checks that no other connection has taken. `next` is the position of the next check.
 async fn run_remaining(
     session: &mut Session,
     checks: &[ValidatedCheck],
@@ -196,9 +224,6 @@ async fn run_remaining(
         let result = run_one(session, check, options.limits.sample).await?;
         results.push(NumberedResult { position, result });
     }
-    // Rolls back, in case a check's query managed to write. The helpers have transactions of their own, as has the first one
-    // where there are any.
-    session.execute(options.scope.end().join("; ")).await?;
     Ok(results)
 }
 
