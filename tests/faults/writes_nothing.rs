@@ -82,9 +82,12 @@ fn f33_reading_holds_no_lock_above_access_share() {
         if number == 2 {
             return Then::Forward;
         }
-        // The last statement of the reading transaction waits until somebody has looked.
-        let slow = text.replacen("if_assigned() IS NULL", "if_assigned() IS NULL FROM pg_sleep(1)", 1);
-        assert_ne!(slow, text);
+        // The last statement of each of the two reading transactions waits until somebody has looked.
+        let mut slow = text.to_owned();
+        for last in ["AS fingerprint_before", "AS wrote_nothing"] {
+            assert_eq!(slow.matches(last).count(), 1, "{last}");
+            slow = slow.replace(last, &format!("{last} FROM pg_sleep(1)"));
+        }
         let (sink, url) = (Arc::clone(&sink), url.clone());
         std::thread::spawn(move || {
             let asleep = "SELECT FROM pg_stat_activity WHERE application_name LIKE 'trueup/% check'
@@ -92,7 +95,10 @@ fn f33_reading_holds_no_lock_above_access_share() {
             while support::try_query_at(&url, asleep).unwrap().is_empty() {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            sink.lock().unwrap().0.extend(support::try_query_at(&url, LOCKS).unwrap());
+            for _ in 0..16 {
+                sink.lock().unwrap().0.extend(support::try_query_at(&url, LOCKS).unwrap());
+                std::thread::sleep(Duration::from_millis(100));
+            }
         });
         Then::Instead(slow)
     });

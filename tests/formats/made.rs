@@ -29,10 +29,11 @@ impl Made {
         fs::read_to_string(self.file(format)).unwrap()
     }
 
-    /// How many sections the JSON document of a gate has.
+    /// How many sections of the JSON document of a gate were asked.
     pub(crate) fn sections(&self) -> usize {
         let document: Value = serde_json::from_str(&self.text("json")).unwrap();
-        document["sections"].as_array().unwrap().len()
+        let sections = document["sections"].as_array().unwrap();
+        sections.iter().filter(|section| section["conclusion"] != "off").count()
     }
 
     /// The findings of the JSON document; that of a failure has none.

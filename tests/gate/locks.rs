@@ -240,10 +240,12 @@ fn an_autovacuum_against_wraparound_is_in_the_way() {
     site.trueup(["upgrade", "--yes", "--to", "1"], url.as_str()).exit(0);
     let ask = |exit| site.trueup(["gate", "--format", "json"], url.as_str()).exit(exit).document();
     assert_eq!(conclusion(&ask(0), "blockers"), "ready");
+    // No other autovacuum comes to this table, and this one takes its time for it.
+    server.psql(
+        "ALTER TABLE users SET (autovacuum_enabled = off, autovacuum_vacuum_cost_delay = 100, \
+         autovacuum_vacuum_cost_limit = 1)",
+    );
     server.psql("INSERT INTO users SELECT g, repeat('x', 100) FROM generate_series(1, 20000) g");
-    // It takes its time for this table alone.
-    server
-        .psql("ALTER TABLE users SET (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)");
     server.psql(
         "CREATE PROCEDURE age() LANGUAGE plpgsql AS 'BEGIN FOR i IN 1..100100 LOOP \
          PERFORM pg_current_xact_id(); COMMIT; END LOOP; END'",
