@@ -46,7 +46,7 @@ impl SnapshotPosition {
     /// Nothing before it in the transaction may call `age()`, which keeps its first answer.
     fn before(&self) -> String {
         let computed = fingerprint();
-        let Some(next) = self.still_at else { return format!("SELECT {computed}") };
+        let Some(next) = self.still_at else { return format!("SELECT {computed} AS fingerprint_before") };
         // Transaction ids have 32 bits; 3 is the first that is not special.
         let next = next & u64::from(u32::MAX);
         format!(
