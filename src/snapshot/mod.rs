@@ -97,6 +97,8 @@ pub struct DatabaseSnapshot {
     pub behind: Vec<SequenceBehind>,
     /// The sequences of which that is not known.
     pub unread_sequences: Vec<UnreadSequence>,
+    /// Whether there are attestations, perhaps, that this role may not read.
+    pub attested_hidden: bool,
     /// Remarks for people.
     pub notes: Vec<String>,
     /// `pg_current_snapshot()` of the reading transaction, for [`unchanged_since`].
@@ -183,6 +185,8 @@ pub async fn take(session: &mut Session, request: &Request) -> Result<DatabaseSn
         let mut seeds = SeedReading::new(readable);
         match attempt(session, version, request, &mut seeds).await {
             Ok(Some(snapshot)) => return Ok(snapshot),
+            // The next attempt needs a snapshot of its own.
+            Ok(None) if request.stays_open => session.execute("ROLLBACK").await?,
             Ok(None) => {}
             Err(error) if readable && seeds.is_denied(session, &error) => {
                 session.execute("ROLLBACK").await?;
@@ -312,6 +316,7 @@ async fn attempt(
         catalog: assembler.finish().catalog,
         internal: any_internal.then_some(internal),
         invisible: histories.invisible(),
+        attested_hidden: request.attested && tables.hides_steps(),
         notes: tables.notes(),
         seeded: seeds.finish(),
         behind: numbered.behind,

@@ -80,6 +80,12 @@ fn a_check_of_what_is_pending_keeps_nobody_from_the_deploy() {
     database.exec("INSERT INTO users VALUES (1, 'wrong')");
     gate(&site, &database).exit(1).says(["DO NOT DEPLOY: data", "1 row wrong", "asked after the migrations"]);
     database.exec("DELETE FROM users");
+    // What no pending migration brings is no reason to wait.
+    check_of("misspelt", "nmae");
+    let misspelt = document(&site, &database, &[], 3);
+    assert_eq!(conclusion(&misspelt, "data"), "cannot tell", "{misspelt:#}");
+    assert!(section(&misspelt, "data")["what"].as_str().unwrap().contains("nmae"), "{misspelt:#}");
+    fs::remove_file(site.path().join("checks/misspelt.sql")).unwrap();
     // When nothing is pending that could bring it, there is no answer.
     let after = document(&site, &database, &["--when", "after"], 1);
     assert_eq!(conclusion(&after, "data"), "cannot tell", "{after:#}");

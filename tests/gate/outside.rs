@@ -337,6 +337,16 @@ fn people_can_say_it_in_the_database() {
     assert_eq!(database.value(run), "attest, clean, signed up and logged in");
     let document = record(&["--yes", "--by", "Dora", "--format", "json"]).exit(0).document();
     assert_eq!((&document["file"], &document["attestation"]["by"]), (&Value::Null, &"Dora".into()));
+    // A role that may not see the records does not know that nobody has said so.
+    let role = format!("{}_blind", database.name());
+    database.exec(&format!(
+        "CREATE ROLE \"{role}\" LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public, trueup TO \"{role}\"; \
+         GRANT USAGE ON SCHEMA trueup TO \"{role}\"; REVOKE SELECT ON trueup.steps FROM \"{role}\""
+    ));
+    let blind = database.url_as(&role);
+    let found = site.trueup(["gate", "--format", "json"], blind.as_str()).exit_in(&[1, 3]).document();
+    expect(&found, "people", "cannot tell", &[]);
+    database.exec(&format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\""));
     // It is void with other pending migrations, as a line of the file is.
     site.trueup(["upgrade", "--yes"], &database).exit(0);
     expect(&self::document(&site, &database, &[], 1), "people", "blocks", &["void"]);

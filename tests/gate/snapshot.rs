@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::{at_base, document, gate, judged, project};
+use super::{at_base, conclusion, document, gate, judged, project, section};
 use crate::support::project::Project;
+use crate::support::proxy::{Proxy, Then};
 use crate::support::{self, TestDatabase};
 
 /// How many gates ask at once.
@@ -121,6 +122,30 @@ fn two_hundred_gates_beside_writers_see_one_state_each() {
     ];
     let unanswered = gates_beside(&site, &database, 100, &writers);
     assert!(unanswered < 100, "no gate had an answer");
+}
+
+/// Each attempt to read the schema begins with a snapshot of its own: what changed between two of them disturbs none.
+#[test]
+fn another_attempt_sees_what_changed_before_it() {
+    let site = project("", &[]);
+    let database = at_base(&site);
+    let url = database.url().to_owned();
+    let changed = AtomicUsize::new(0);
+    let first = AtomicBool::new(true);
+    let proxy = Proxy::start(&database, move |_, text| {
+        let begins = text.contains("ISOLATION LEVEL REPEATABLE READ") && !text.contains("COMMIT");
+        let proves = text.contains("fingerprint_before");
+        // In the middle of the first attempt, and before each one that follows.
+        if begins && !first.load(Ordering::Relaxed) || proves && first.swap(false, Ordering::Relaxed) {
+            let number = changed.fetch_add(1, Ordering::Relaxed);
+            support::try_query_at(&url, &format!("CREATE TABLE other_{number} ()")).unwrap();
+        }
+        Then::Forward
+    });
+    let found = site.trueup(["gate", "--format", "json"], proxy.url(&database).as_str()).exit(0).document();
+    assert_eq!((conclusion(&found, "drift"), &found["verdict"]), ("warns", &"READY".into()), "{found:#}");
+    let drift = section(&found, "drift")["findings"].as_array().unwrap().len();
+    assert_eq!(drift, 2, "both tables are seen, in the second attempt: {found:#}");
 }
 
 /// A query of a check may take long. What else the gate has looked at is free meanwhile.

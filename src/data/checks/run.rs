@@ -87,7 +87,8 @@ impl CheckResult {
     }
 }
 
-/// Runs checks on a session, and on further connections to the same database. Nothing is written.
+/// Runs checks on a session, and on further connections to the same database. Nothing is written. After an error the reading
+/// has begun and not ended.
 /// The results are in the order of the checks.
 ///
 /// # Errors
@@ -151,13 +152,12 @@ async fn run_all(
     };
     let helpers = (0..helpers).map(|_| help(&opening, &checks, &next, &options, watched.clone()));
     let (own, others) = tokio::join!(own, join_all(helpers));
-    // Rolls back, in case a check's query managed to write. Until here the others could take the snapshot.
-    let ended = session.execute(options.scope.end().join("; ")).await;
     let mut results = own?;
     for of_helper in others {
         results.extend(of_helper?);
     }
-    ended?;
+    // Rolls back, in case a check's query managed to write. Until here the others could take the snapshot.
+    session.execute(options.scope.end().join("; ")).await?;
     results.sort_by_key(|numbered| numbered.position);
     Ok(results.into_iter().map(|numbered| numbered.result).collect())
 }

@@ -126,7 +126,7 @@ impl Check {
     }
 
     /// The query for the wrong rows, and those of the fixes.
-    pub(super) fn queries(&self) -> impl Iterator<Item = &CheckQuery> {
+    pub fn queries(&self) -> impl Iterator<Item = &CheckQuery> {
         [&self.find].into_iter().chain(self.fixes.iter().map(|fix| &fix.query))
     }
 }

@@ -144,6 +144,11 @@ impl InternalTables {
         self.usable("steps").then_some(InternalQuery::Earlier)
     }
 
+    /// Whether there are records of steps that cannot be read.
+    pub(in crate::snapshot) fn hides_steps(&self) -> bool {
+        !self.usable("steps") && self.0.iter().any(|table| table.name == "steps")
+    }
+
     /// The statement that reads what people have recorded for deploys.
     pub(in crate::snapshot) fn attested(&self) -> Option<InternalQuery> {
         self.usable("steps").then_some(InternalQuery::Attested)

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::super::When;
 use super::super::facts::GateFacts;
-use super::super::section::{GateSection, Judge, Judgement, Judging, finding};
+use super::super::section::{Conclusion, GateSection, Judge, Judgement, Judging, finding};
 use crate::error::Failure;
 use crate::project::{AttestSettings, GateLevel, SectionName};
 use crate::text::{duration, plural};
@@ -53,8 +53,10 @@ fn judge<'a>(facts: &'a GateFacts<'_>) -> Judging<'a> {
         });
         let files: Vec<PathBuf> = files.map(|file| settings.project.dir.join(&file.path)).collect();
         let (project, lock) = (settings.project.dir.clone(), facts.lock_hash.clone());
-        let internal = facts.schema.as_ref().ok().and_then(|schema| schema.snapshot.internal.as_ref());
+        let snapshot = facts.schema.as_ref().map(|schema| &schema.snapshot);
+        let internal = snapshot.ok().and_then(|snapshot| snapshot.internal.as_ref());
         let recorded = internal.map(|internal| attestation::recorded(&internal.attested)).transpose()?;
+        let unread = snapshot.map_or(true, |snapshot| snapshot.attested_hidden);
         let read = move || {
             let mut lines = attestation::read(&project)?;
             lines.extend(recorded.into_iter().flatten());
@@ -64,8 +66,20 @@ fn judge<'a>(facts: &'a GateFacts<'_>) -> Judging<'a> {
             Ok(told(&wanted, &lines, state, authors.as_ref(), SystemTime::now()))
         };
         let read = tokio::task::spawn_blocking(read);
-        read.await
-            .map_err(|error| Failure::cannot_tell(format!("the attestations could not be read: {error}")))?
+        let told = read
+            .await
+            .map_err(|error| Failure::cannot_tell(format!("the attestations could not be read: {error}")))?;
+        // What is not in the file may be recorded in the database.
+        told.map(|told| match (told.conclusion, unread) {
+            (Conclusion::Blocks, true) => Judgement::unknown(
+                &Failure::cannot_tell(format!(
+                    "{}; what is recorded in the database could not be read",
+                    told.what
+                ))
+                .next("GRANT SELECT ON trueup.steps TO the role, or ask as one that has it"),
+            ),
+            _ => told,
+        })
     })
 }
 

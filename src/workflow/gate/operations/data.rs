@@ -1,5 +1,7 @@
 //! `data`: whether rows meet the rules of the project.
 
+use smol_str::SmolStr;
+
 use super::super::When;
 use super::super::facts::GateFacts;
 use super::super::section::{GateSection, Judge, Judgement, Judging};
@@ -7,6 +9,7 @@ use super::super::session::GateSession;
 use crate::data::checks::{self, Check, CheckOptions, CheckResult};
 use crate::error::{ErrorCode, Failure};
 use crate::findings::Severity;
+use crate::model::Effect;
 use crate::postgres::connection::Session;
 use crate::project::{GateLevel, SectionName};
 use crate::text::plural;
@@ -17,8 +20,8 @@ pub(in super::super) const SECTION: GateSection = GateSection {
     name: SectionName::Data,
     level: GateLevel::Block,
     help: "The data checks in checks/ find no wrong row. One of severity error that finds rows blocks, another one warns; one \
-           that cannot see every row is no answer. One that does not fit the schema while migrations are pending is asked \
-           after them. `trueup verify` shows the rows, `trueup verify --fix` repairs them.",
+           that cannot see every row is no answer. One that does not fit the schema, and uses a name that a pending migration \
+           brings, is asked after it. `trueup verify` shows the rows, `trueup verify --fix` repairs them.",
     judge: Judge::Rows(judge),
 };
 
@@ -40,10 +43,9 @@ fn judge<'a>(facts: &'a GateFacts<'_>, session: &'a mut GateSession) -> Judging<
         options.limits.lock_timeout = options.limits.lock_timeout.min(session.deadline.lock_wait());
         options.scope = session.scope;
         let options: CheckOptions<'_> = options;
-        // The check of a new column is in the project together with the migration that adds it.
-        let is_pending = facts.when == When::Before && facts.pending().is_some_and(|all| !all.is_empty());
+        let coming = coming(facts);
         let Answers { results, later } =
-            session.lend(async move |session| ask(session, checks, options, is_pending).await).await?;
+            session.lend(async move |session| ask(session, checks, options, &coming).await).await?;
         let judged = told(&results.into_iter().map(data_check::data_check_report).collect::<Vec<_>>());
         Ok(match later.len() {
             0 => judged,
@@ -67,25 +69,57 @@ struct Answers {
     later: Vec<String>,
 }
 
-/// Asks all checks. Where some do not fit the schema, and that may be due to what is pending, the others are asked one by one.
+/// The names that pending migrations bring: of what they create, change or rename. The check of a new column is in the project
+/// together with the migration that adds it.
+fn coming(facts: &GateFacts<'_>) -> Vec<SmolStr> {
+    let (When::Before, Ok(state)) = (facts.when, &facts.state) else { return Vec::new() };
+    let migrations = &facts.declared.lock.migrations;
+    let pending = state.skipped.iter().chain(&state.pending);
+    let effects = pending.flat_map(|index| &migrations[*index].effects);
+    let names = effects.filter_map(|effect| match effect {
+        Effect::Created(object) | Effect::Changed { after: object, .. } => Some(object.id.name.clone()),
+        Effect::Renamed { to, .. } => Some(to.name.clone()),
+        Effect::Dropped(_) => None,
+    });
+    names.collect()
+}
+
+/// Whether a check uses one of these names.
+fn uses(check: &Check, names: &[SmolStr]) -> bool {
+    let columns = check.table.iter().chain(&check.key).chain(&check.show).map(|named| named.name.as_str());
+    let texts: Vec<&str> = check.queries().map(|query| query.text.as_str()).chain(columns).collect();
+    let is_in_a_name = |character: char| character.is_alphanumeric() || character == '_';
+    names.iter().any(|name| {
+        texts.iter().any(|text| {
+            let quoted = text.contains(&format!("\"{name}\""));
+            quoted
+                || text
+                    .split(|character| !is_in_a_name(character))
+                    .any(|word| word.eq_ignore_ascii_case(name))
+        })
+    })
+}
+
+/// Asks all checks. Where one does not fit the schema, and uses a name that is `coming`, the others are asked one by one.
 async fn ask(
     session: &mut Session,
     checks: Vec<Check>,
     options: CheckOptions<'_>,
-    is_pending: bool,
+    coming: &[SmolStr],
 ) -> anyhow::Result<Answers> {
     let mut answers = Answers::default();
     match checks::run(session, checks.clone(), options).await {
-        Err(error) if is_pending && misfit(&error).is_some() => {}
+        Err(error) if misfit(&error).is_some() && checks.iter().any(|check| uses(check, coming)) => {}
         all => return Ok(Answers { results: all?, ..answers }),
     }
     let end = options.scope.end().join("; ");
     session.execute(end.as_str()).await?;
     for check in checks {
+        let may_be_later = uses(&check, coming);
         match checks::run(session, vec![check], options).await {
             Ok(results) => answers.results.extend(results),
             Err(error) => {
-                answers.later.push(misfit(&error).ok_or(error)?);
+                answers.later.push(misfit(&error).filter(|_| may_be_later).ok_or(error)?);
                 session.execute(end.as_str()).await?;
             }
         }
