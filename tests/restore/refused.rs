@@ -89,15 +89,15 @@ fn an_open_restore_of_the_same_database_is_waited_for() {
     let runtime = support::runtime();
     let maintenance = beside(&database, "postgres");
     let mut other = runtime
-        .block_on(trueup::postgres::connection::Target::parse(&maintenance).unwrap().connect("test"))
+        .block_on(trueup::postgres::connection::Target::parse(&maintenance).unwrap().connect(&name))
         .unwrap();
     let lock = format!("SELECT pg_advisory_lock(hashtextextended('trueup restore of {name}', 0))");
     runtime.block_on(other.execute(lock)).unwrap();
-    let pid =
-        values(&maintenance, "SELECT pid FROM pg_stat_activity WHERE application_name = 'test'").remove(0);
+    let sessions = format!("SELECT pid FROM pg_stat_activity WHERE application_name = '{name}'");
+    let pid = values(&maintenance, &sessions).remove(0);
     site.trueup(["restore", "latest", "--into", &beside(&database, &name), "--yes"], &database)
         .exit(75)
-        .says(["another run is restoring database", ", test, from this machine, for "])
+        .says(["another run is restoring database", &format!(", {name}, from this machine, for ")])
         .says(format!("pid {pid}, role "));
     assert_eq!(values(&maintenance, "SELECT 1"), ["1"]);
 }
