@@ -8,9 +8,11 @@ mod allowed;
 mod brief;
 mod fix;
 mod levels;
+mod naming;
 mod rules;
 mod sized;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -27,6 +29,7 @@ use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::{Position, names_in, read_file};
 use allowed::Allowances;
 use brief::brief_locks;
+use naming::StatementNames;
 
 pub use brief::BriefLock;
 pub use fix::{FixedFile, LintFix, fix};
@@ -201,6 +204,8 @@ struct LintedMigration<'l> {
     title: String,
     transactional: bool,
     statements: &'l [ExaminedStatement<'l>],
+    /// The names in them, as soon as a rule has asked for a statement by a name.
+    names: OnceCell<StatementNames>,
     /// The locks that are held when each statement that did anything has run, by its place.
     held: BTreeMap<Position, BTreeMap<SmolStr, HeldLock>>,
     /// The objects that were there before the first of the migrations.
@@ -234,7 +239,17 @@ impl<'l> LintedMigration<'l> {
             Some((path.file_name()?.to_string_lossy().into_owned(), footprints))
         });
         let held = compiled.footprints.iter().map(|footprint| footprint.at).zip(held).collect();
-        Self { lock, compiled, title: file.id().to_string(), transactional, statements, held, base, down }
+        Self {
+            lock,
+            compiled,
+            title: file.id().to_string(),
+            transactional,
+            statements,
+            names: OnceCell::new(),
+            held,
+            base,
+            down,
+        }
     }
 
     fn findings(&self, place: impl Fn(Position) -> Location) -> Vec<Finding> {
@@ -350,25 +365,17 @@ impl<'l> LintedMigration<'l> {
 
     /// The DDL with one of these verbs that names an object, and best its relation as well.
     fn first_naming(&self, id: &ObjectId, verbs: &[&str]) -> Position {
-        let names = |examined: &&ExaminedStatement<'_>, name: &str| {
-            let mut words = examined.statement.words();
-            words.next().is_some_and(|verb| verbs.contains(&verb.as_str()))
-                && names_in(examined.statement.text).any(|found| found == name)
-        };
-        let of_its_relation = |examined: &&ExaminedStatement<'_>| {
-            id.relation.as_ref().is_none_or(|relation| names(examined, relation)) && names(examined, &id.name)
-        };
         let relation = id.relation_path();
         let alone = |footprint: &&Footprint| {
             footprint.locks.get(relation.as_str()) == Some(&LockMode::AccessExclusive)
                 || footprint.drops.contains(relation.as_str())
         };
-        let place = |examined: &ExaminedStatement<'_>| examined.statement.position();
-        let find = || self.statements.iter();
-        let named = find().find(of_its_relation).or_else(|| find().find(|found| names(found, &id.name)));
+        let names = self.names.get_or_init(|| StatementNames::of(self.statements));
+        let of_its_relation = id.relation.as_ref().and_then(|of| names.first(verbs, &[&id.name, of]));
+        let named = of_its_relation.or_else(|| names.first(verbs, &[&id.name]));
+        let place = |place: usize| self.statements.get(place).map(|examined| examined.statement.position());
         let locked = || self.compiled.footprints.iter().find(alone).map(|footprint| footprint.at);
-        let first = || self.statements.first().map(place);
-        named.map(place).or_else(locked).or_else(first).unwrap_or_default()
+        named.and_then(place).or_else(locked).or_else(|| place(0)).unwrap_or_default()
     }
 
     /// The text of a statement.

@@ -1,8 +1,12 @@
 //! A key that ends at two thousand million.
 
+use std::collections::HashSet;
+
 use super::{LintMatch, LintRule, LintedMigration, columns, type_of};
 use crate::findings::Severity;
-use crate::postgres::catalog::{Attribute, Kind};
+use crate::model::Effect;
+use crate::postgres::catalog::{Attribute, Kind, Object};
+use crate::postgres::sql::identifier;
 
 pub(in crate::changes::lint) const RULE: LintRule = LintRule {
     code: "style.bigint",
@@ -16,21 +20,18 @@ pub(in crate::changes::lint) const RULE: LintRule = LintRule {
 };
 
 fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
-    let keys: Vec<(String, &str)> = migration
+    let keys: HashSet<(String, &str)> = migration
         .compiled
         .effects
         .iter()
-        .filter_map(crate::model::Effect::after)
+        .filter_map(Effect::after)
         .filter(|object| object.id.kind == Kind::PrimaryKey)
         .filter_map(|key| Some((key.id.relation_path(), key.get(Attribute::Columns)?)))
         .collect();
-    let bad = |column: &crate::postgres::catalog::Object| {
+    let bad = |column: &Object| {
         let counts = column.get(Attribute::Identity).is_some()
             || column.get(Attribute::Default).is_some_and(|default| default.starts_with("nextval("))
-            || keys.iter().any(|(table, columns)| {
-                *table == column.id.relation_path()
-                    && *columns == crate::postgres::sql::identifier(&column.id.name)
-            });
+            || keys.contains(&(column.id.relation_path(), &*identifier(&column.id.name)));
         (counts && matches!(type_of(column), "integer" | "smallint"))
             .then(|| format!("is {}", type_of(column)))
     };
