@@ -1,5 +1,7 @@
 //! A database that hangs: the last answer with its age, at once, and never a second connection.
 
+use std::fs::{self, File};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -137,5 +139,29 @@ fn a_long_data_check_keeps_nobody_waiting() {
         assert!(age(&served) < 3.0);
         std::thread::sleep(Duration::from_millis(100));
     }
+    served.stop();
+}
+
+/// A store that is slow, as a disk over a network that stands still is: its listing keeps nobody waiting who asks.
+#[test]
+fn a_slow_store_keeps_nobody_waiting() {
+    let (project, database) = site();
+    let store = project.path().join("backups");
+    fs::DirBuilder::new().mode(0o700).create(&store).unwrap();
+    for number in 0..150 {
+        let backup = store.join(format!("backup{number}"));
+        fs::create_dir(&backup).unwrap();
+        // Long to read, and empty on the disk.
+        File::create(backup.join("manifest.json")).unwrap().set_len(64 << 20).unwrap();
+    }
+    let served = Served::start(&project, &database, &[]);
+    let (mut longest, mut took) = (Duration::ZERO, None);
+    while took.is_none() {
+        let begun = Instant::now();
+        assert_eq!(served.get("/livez").code, 200);
+        longest = longest.max(begun.elapsed());
+        took = served.metrics().value("trueup_probe_duration_seconds", &[("probe", "backup")]);
+    }
+    assert!(longest.as_secs_f64() < took.unwrap() / 4.0, "{longest:?} of {took:?} s");
     served.stop();
 }
