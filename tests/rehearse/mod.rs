@@ -147,6 +147,12 @@ fn a_failure_is_at_its_statement() {
         at(&format!("-- trueup: no-transaction\nCREATE INDEX CONCURRENTLY i ON users (name);\n{raised}")),
         (3, 1)
     );
+    // What is refused at COMMIT is due to any statement: it is behind all of them.
+    let late = format!(
+        "ALTER TABLE orders ADD FOREIGN KEY (id) REFERENCES users DEFERRABLE INITIALLY DEFERRED;\n\
+         INSERT INTO orders SELECT 7 WHERE {moment};\n  SELECT 1;"
+    );
+    assert_eq!(at(&late), (3, 3));
     // A parse error in what exists only sometimes has a position.
     let made = format!("DO $$ BEGIN IF NOT {moment} THEN CREATE TABLE made (id int); END IF; END $$;");
     let found = at(&format!("{made}\nINSERT INTO orders\nSELECT id FROM made;"));
