@@ -280,7 +280,7 @@ fn a_task_of_ecs_ends_with_the_code_of_its_container() {
     }
 }
 
-/// The Job is made anew, waited for, and its end is that of the script.
+/// Its end is that of the script.
 #[test]
 fn a_job_of_kubernetes_is_waited_for() {
     let (site, database) = site();

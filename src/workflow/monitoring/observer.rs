@@ -101,7 +101,7 @@ impl Observer {
             image,
             model,
             checks,
-            connection: OneConnection::default(),
+            connection: OneConnection::new(pace.max_age),
             listing: Listing::default(),
             identity: None,
             told: String::new(),
