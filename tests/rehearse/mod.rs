@@ -284,6 +284,27 @@ fn a_role_that_a_migration_creates_is_no_obstacle() {
     rehearse(&site).args(["--rows", "10"]).exit(0).says("OK: 1 migration applied");
 }
 
+/// Roles that the server of the database has, in a down script alone, and in capital letters; and those of a server that is not
+/// read.
+#[test]
+fn a_role_that_the_server_has_is_there() {
+    let database = support::database();
+    let role = format!("keeper_of_{}", database.name());
+    database.exec(&format!("CREATE ROLE {role}"));
+    let site = project(&[
+        &format!("GRANT SELECT ON users TO {};", role.to_uppercase()),
+        &format!(
+            "ALTER TABLE users ADD COLUMN a int;\n-- down\nALTER TABLE users DROP COLUMN a;\n\
+             ALTER TABLE orders OWNER TO {role};\nALTER TABLE orders OWNER TO CURRENT_USER;"
+        ),
+    ]);
+    let went_well = "OK: 2 migrations applied, 1 of them reverted and applied again";
+    site.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
+    site.trueup(["rehearse"], &database).exit(0).says(went_well);
+    rehearse(&site).exit(0).says(went_well);
+    database.exec(&format!("DROP ROLE {role}"));
+}
+
 /// Types, keys, checks and foreign keys, also those that the migrations only add.
 const SHOP: &str = "CREATE TYPE mood AS ENUM ('good', 'bad');
     CREATE DOMAIN mail AS text CHECK (VALUE ~ '^[^@]+@[^@]+$');
