@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
+use tokio::task::JoinHandle;
 
 use crate::backup::restore::TrialTarget;
 use crate::backup::{
@@ -173,8 +174,28 @@ const LISTING: Duration = Duration::from_secs(5);
 
 /// The usable manifests, the oldest first; `None` when the store does not answer in time.
 pub(crate) async fn manifests(settings: &Settings) -> Option<Vec<Manifest>> {
-    let store = store(settings).ok()?;
-    let listed = tokio::time::timeout(LISTING, store.list()).await.ok()?.ok()?;
+    Listing::default().manifests(settings).await
+}
+
+/// A listing that is repeated. One that a store did not answer in time goes on; none begins beside it, so that a store that
+/// stands still keeps one thread and no more.
+#[derive(Debug, Default)]
+pub(crate) struct Listing(Option<JoinHandle<Option<Vec<Manifest>>>>);
+
+impl Listing {
+    /// The usable manifests, the oldest first; `None` when the store does not answer in time.
+    pub(crate) async fn manifests(&mut self, settings: &Settings) -> Option<Vec<Manifest>> {
+        // What was answered too late is of a moment that nobody knows.
+        let late = self.0.take().filter(|listing| !listing.is_finished());
+        let listing = self.0.insert(late.unwrap_or_else(|| tokio::spawn(usable_manifests(settings.clone()))));
+        let answer = tokio::time::timeout(LISTING, listing).await.ok()?;
+        self.0 = None;
+        answer.ok()?
+    }
+}
+
+async fn usable_manifests(settings: Settings) -> Option<Vec<Manifest>> {
+    let listed = store(&settings).ok()?.list().await.ok()?;
     Some(listed.into_iter().filter_map(|listed| listed.manifest.ok()).collect())
 }
 

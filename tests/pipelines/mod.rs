@@ -1,5 +1,6 @@
 //! `action.yml` and the files of `examples/pipelines`: their engines take them, and their commands do what docs/pipelines.md says.
 
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -47,27 +48,18 @@ fn file(path: &str) -> String {
     format!("{ROOT}/{path}")
 }
 
-/// The template of Helm with the values of its chart; `None` where Go is missing.
-fn rendered(place: &Path) -> Option<PathBuf> {
+/// The template of Helm with the values of its chart, for an environment; `None` where Python or Go is missing.
+fn rendered(place: &Path, environment: &str) -> Option<PathBuf> {
     Command::new("go").arg("version").output().ok().filter(|output| output.status.success())?;
-    let values = fs::read_to_string(file(&format!("{HELM}/values.yaml"))).unwrap();
-    // Two levels of names are all there is.
-    let mut json = serde_json::Map::new();
-    let mut section = String::new();
-    for line in values.lines().filter(|line| !line.trim_start().starts_with('#')) {
-        match line.split_once(':').unwrap() {
-            (name, "") => section = name.to_owned(),
-            (name, value) => {
-                let of_section = json.entry(section.clone()).or_insert_with(|| serde_json::json!({}));
-                of_section[name.trim()] = value.trim().into();
-            }
-        }
-    }
+    let mut json = read(&["json", &file(&format!("{HELM}/values.yaml"))])?.exit(0).json();
+    json["trueup"]["environment"] = environment.into();
     let (values, manifest) = (place.join("values.json"), place.join("rendered.yaml"));
-    fs::write(&values, serde_json::to_string(&json).unwrap()).unwrap();
+    fs::write(&values, json.to_string()).unwrap();
     let render = file("tests/pipelines/render.go");
     let template = file(&format!("{HELM}/templates/trueup-migrate.yaml"));
-    let go = Program::of("go").env("GOCACHE", place.join("cache")).env("HOME", place);
+    let go = Program::of("go")
+        .env("GOCACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("go"))
+        .env("HOME", place);
     let ran = go.args(["run", &render, &template]).arg(&values).exit(0);
     fs::write(&manifest, ran.stdout()).unwrap();
     Some(manifest)
@@ -101,10 +93,12 @@ fn every_file_is_what_its_engine_takes() {
     let path = place.path().join("ecs");
     fs::write(&path, text).unwrap();
     valid("ecs", path.to_str().unwrap()).unwrap().exit(1).says("count");
-    match rendered(place.path()) {
+    // A name that YAML takes for a number, and one that ends an argument of a list.
+    match rendered(place.path(), "2026, [\"a\"]") {
         Some(manifest) => {
-            let ran = valid("kubernetes", manifest.to_str().unwrap()).unwrap().exit(0);
-            drop(ran);
+            valid("kubernetes", manifest.to_str().unwrap()).unwrap().exit(0);
+            let commands = read(&["commands", "kubernetes", manifest.to_str().unwrap()]).unwrap();
+            assert!(commands.exit(0).json().to_string().contains("'2026, [\\\"a\\\"]'"));
             let text = fs::read_to_string(&manifest).unwrap();
             assert!(
                 text.contains("helm.sh/hook: pre-upgrade") && text.contains("platform-trueup-migrate"),
@@ -150,8 +144,11 @@ fn program(place: &Path, name: &str, script: &str) {
 #[test]
 fn the_commands_of_every_file_migrate_and_are_ready_after_it() {
     let place = TempDir::new().unwrap();
-    for (kind, path) in FILES.into_iter().skip(1).chain([ECS]) {
-        let Some(reader) = read(&["commands", kind, &file(path)]) else { return did_not_run() };
+    let files = FILES.into_iter().skip(1).chain([ECS]).map(|(kind, path)| (kind, file(path)));
+    let helm = rendered(place.path(), "production");
+    let helm = helm.map(|manifest| ("kubernetes", manifest.to_str().unwrap().to_owned()));
+    for (kind, path) in files.chain(helm) {
+        let Some(reader) = read(&["commands", kind, &path]) else { return did_not_run() };
         let commands: Vec<String> = serde_json::from_value(reader.exit(0).json()).unwrap();
         assert!(!commands.is_empty(), "{path}");
         let (site, database) = site();
@@ -167,6 +164,50 @@ fn the_commands_of_every_file_migrate_and_are_ready_after_it() {
         assert!(verdict.is_file(), "{path}");
         site.trueup(["gate", "--when", "after", "--env", "production"], &database).exit(0).says("READY");
     }
+}
+
+/// docs/pipelines.md: 3 and 75 are tried again, twice at most; every other code stops.
+#[test]
+fn no_answer_and_busy_are_tried_again_and_nothing_else() {
+    for (kind, path) in FILES.into_iter().skip(2) {
+        let Some(reader) = read(&["attempts", kind, &file(path)]) else { return did_not_run() };
+        let begun: HashMap<u32, u32> = serde_json::from_value(reader.exit(0).json()).unwrap();
+        for (code, times) in begun {
+            assert_eq!(times, if matches!(code, 3 | 75) { 3 } else { 1 }, "{path}: {code}");
+        }
+    }
+}
+
+/// A branch that nobody has merged is not deployed.
+#[test]
+fn only_the_main_branch_is_deployed() {
+    let of = |(kind, path): (&str, &str)| Some(read(&["branches", kind, &file(path)])?.exit(0).json());
+    let (Some(workflow), Some(gitlab)) = (of(FILES[1]), of(FILES[2])) else { return did_not_run() };
+    assert_eq!(workflow, serde_json::json!({"push": {"branches": ["main"]}}));
+    assert_eq!(gitlab, serde_json::json!([{"if": "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"}]));
+}
+
+/// The steps after it find what it has built.
+#[test]
+fn the_action_builds_trueup_where_there_is_none() {
+    let Some(reader) = read(&["script", &file("action.yml"), "build"]) else { return did_not_run() };
+    let script = reader.exit(0).stdout().to_owned();
+    let place = TempDir::new().unwrap();
+    let (path, home) = (place.path().join("path"), place.path().join("cargo home"));
+    program(place.path(), "cargo", "echo \"$@\"");
+    let run = |with: &str| {
+        fs::write(&path, "").unwrap();
+        // The shell of GitHub, with nothing else on its PATH.
+        let bash = Program::of("/bin/bash").args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &script]);
+        let bash = bash.env("PATH", with).env("CARGO_HOME", &home).env("GITHUB_PATH", &path);
+        let ran = bash.env("GITHUB_ACTION_PATH", "/of the action").run().exit(0);
+        (ran.stdout().to_owned(), fs::read_to_string(&path).unwrap())
+    };
+    let (said, added) = run(place.path().to_str().unwrap());
+    assert_eq!(said, "install --quiet --locked --path /of the action\n");
+    assert_eq!(added, format!("{}/bin\n", home.display()));
+    let built = Path::new(env!("CARGO_BIN_EXE_trueup")).parent().unwrap();
+    assert_eq!(run(built.to_str().unwrap()), (String::new(), String::new()));
 }
 
 #[test]
@@ -217,6 +258,7 @@ fn a_task_of_ecs_ends_with_the_code_of_its_container() {
         ("3 3 1", 1, 3),
         ("75 75 75", 75, 3),
         ("None None None", 3, 3),
+        ("none 0", 0, 2),
     ] {
         let place = TempDir::new().unwrap();
         let log = place.path().join("log");
@@ -225,8 +267,9 @@ fn a_task_of_ecs_ends_with_the_code_of_its_container() {
             "aws",
             &format!(
                 "case \"$2\" in\n\
-                 run-task) echo x >> {0}; echo arn:aws:ecs:task/$(wc -l < {0}) ;;\n\
-                 wait) ;;\n\
+                 run-task) echo x >> {0}; [ $(echo {codes} | cut -d' ' -f$(wc -l < {0})) != none ] \
+                 && echo arn:aws:ecs:task/$(wc -l < {0}) || echo None ;;\n\
+                 wait) case \"$*\" in *None*) exit 255 ;; esac ;;\n\
                  describe-tasks) echo {codes} | cut -d' ' -f$(wc -l < {0}) ;;\n\
                  esac",
                 log.display()
@@ -234,5 +277,30 @@ fn a_task_of_ecs_ends_with_the_code_of_its_container() {
         );
         shell(&site, &database, place.path(), &file("examples/pipelines/ecs/run-task.sh")).exit(exit);
         assert_eq!(fs::read_to_string(&log).unwrap().lines().count(), tasks, "{codes}");
+    }
+}
+
+/// Its end is that of the script.
+#[test]
+fn a_job_of_kubernetes_is_waited_for() {
+    let (site, database) = site();
+    for (conditions, exit) in
+        [("Complete", 0), ("SuccessCriteriaMet Complete", 0), ("Failed", 1), ("FailureTarget Failed", 1)]
+    {
+        let place = TempDir::new().unwrap();
+        let asked = place.path().join("asked");
+        let script = format!(
+            "case $1 in\n\
+             create) echo job.batch/trueup-migrate-abcde ;;\n\
+             get) echo x >> {0}; case $(wc -l < {0}) in 1) ;; 2) echo FailureTarget ;; 3) exit 1 ;; *) echo {conditions} ;; esac ;;\n\
+             logs) echo \"[pod] DO NOT DEPLOY\" ;;\n\
+             esac",
+            asked.display()
+        );
+        program(place.path(), "kubectl", &script);
+        let ran = shell(&site, &database, place.path(), &file("examples/pipelines/kubernetes/run-job.sh"))
+            .exit(exit);
+        ran.says("DO NOT DEPLOY");
+        assert_eq!(fs::read_to_string(&asked).unwrap().lines().count(), 4, "{conditions}");
     }
 }

@@ -3,6 +3,9 @@
 read.py valid KIND FILE     ends with 0 where the engine would take the file, else says why
 read.py commands KIND FILE  prints the shell commands that call trueup, in order, as JSON
 read.py script FILE STEP    prints the script of a step of a composite action
+read.py attempts KIND FILE  prints how often a job is begun for each exit code, as JSON
+read.py branches KIND FILE  prints for which branches it is run, as JSON
+read.py json FILE           prints a YAML file as JSON
 """
 
 import json
@@ -66,5 +69,46 @@ def script(path, step):
     print(next(one["run"] for one in steps if one.get("id") == step))
 
 
+def is_final(rules, code):
+    """Whether the first rule of a podFailurePolicy that is about this exit code ends the Job."""
+    for rule in rules:
+        codes = rule.get("onExitCodes")
+        if codes and (code in codes["values"]) == (codes["operator"] == "In"):
+            return rule["action"] == "FailJob"
+    return False
+
+
+def attempts(kind, path):
+    document = documents(path)[0]
+    if kind == "gitlab":
+        retry = document[".trueup"]["retry"]
+        begun = {code: 1 + retry["max"] * (code in retry["exit_codes"]) for code in range(1, 256)}
+    else:
+        job = document["spec"]
+        rules = job["podFailurePolicy"]["rules"]
+        begun = {code: 1 if is_final(rules, code) else 1 + job["backoffLimit"] for code in range(1, 256)}
+    print(json.dumps(begun))
+
+
+def branches(kind, path):
+    document = documents(path)[0]
+    # YAML 1.1 takes the word `on` for a truth value.
+    runs = document[True] if kind == "workflow" else document["workflow"]["rules"]
+    print(json.dumps(runs))
+
+
+def as_json(path):
+    print(json.dumps(documents(path)[0]))
+
+
+COMMANDS = {
+    "valid": valid,
+    "commands": commands,
+    "script": script,
+    "attempts": attempts,
+    "branches": branches,
+    "json": as_json,
+}
+
 if __name__ == "__main__":
-    {"valid": valid, "commands": commands, "script": script}[sys.argv[1]](*sys.argv[2:])
+    COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -7,8 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"text/template"
 )
+
+var functions = template.FuncMap{"quote": strconv.Quote}
 
 func main() {
 	values := map[string]any{}
@@ -18,7 +21,7 @@ func main() {
 	}
 	if err == nil {
 		var parsed *template.Template
-		if parsed, err = template.New(os.Args[1]).Option("missingkey=error").ParseFiles(os.Args[1]); err == nil {
+		if parsed, err = template.New(os.Args[1]).Funcs(functions).Option("missingkey=error").ParseFiles(os.Args[1]); err == nil {
 			data := map[string]any{"Values": values, "Release": map[string]any{"Name": "platform"}}
 			err = parsed.Templates()[0].Execute(os.Stdout, data)
 		}

@@ -147,6 +147,12 @@ fn a_failure_is_at_its_statement() {
         at(&format!("-- trueup: no-transaction\nCREATE INDEX CONCURRENTLY i ON users (name);\n{raised}")),
         (3, 1)
     );
+    // What is refused at COMMIT is due to any statement: it is behind all of them.
+    let late = format!(
+        "ALTER TABLE orders ADD FOREIGN KEY (id) REFERENCES users DEFERRABLE INITIALLY DEFERRED;\n\
+         INSERT INTO orders SELECT 7 WHERE {moment};\n  SELECT 1;"
+    );
+    assert_eq!(at(&late), (3, 3));
     // A parse error in what exists only sometimes has a position.
     let made = format!("DO $$ BEGIN IF NOT {moment} THEN CREATE TABLE made (id int); END IF; END $$;");
     let found = at(&format!("{made}\nINSERT INTO orders\nSELECT id FROM made;"));
@@ -276,6 +282,27 @@ fn the_server_is_of_the_databases_major() {
 fn a_role_that_a_migration_creates_is_no_obstacle() {
     let site = project(&["CREATE ROLE \"Made here\";\nGRANT SELECT ON users TO \"Made here\";"]);
     rehearse(&site).args(["--rows", "10"]).exit(0).says("OK: 1 migration applied");
+}
+
+/// Roles that the server of the database has, in a down script alone, and in capital letters; and those of a server that is not
+/// read.
+#[test]
+fn a_role_that_the_server_has_is_there() {
+    let database = support::database();
+    let role = format!("keeper_of_{}", database.name());
+    database.exec(&format!("CREATE ROLE {role}"));
+    let site = project(&[
+        &format!("GRANT SELECT ON users TO {};", role.to_uppercase()),
+        &format!(
+            "ALTER TABLE users ADD COLUMN a int;\n-- down\nALTER TABLE users DROP COLUMN a;\n\
+             ALTER TABLE orders OWNER TO {role};\nALTER TABLE orders OWNER TO CURRENT_USER;"
+        ),
+    ]);
+    let went_well = "OK: 2 migrations applied, 1 of them reverted and applied again";
+    site.trueup(["upgrade", "--yes", "--to", "1"], &database).exit(0);
+    site.trueup(["rehearse"], &database).exit(0).says(went_well);
+    rehearse(&site).exit(0).says(went_well);
+    database.exec(&format!("DROP ROLE {role}"));
 }
 
 /// Types, keys, checks and foreign keys, also those that the migrations only add.

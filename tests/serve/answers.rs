@@ -130,7 +130,7 @@ fn it_listens_on_loopback_unless_it_is_told_otherwise() {
         .start();
     let said = || std::fs::read_to_string(&log).unwrap();
     crate::support::wait_for("listening", || said().contains("listening"));
-    assert!(said().contains(": whoever reaches this address is answered"), "{}", said());
+    assert!(said().contains(": anyone who can reach this address gets answers"), "{}", said());
     running.stop(nix::sys::signal::Signal::SIGINT, Duration::from_secs(10)).exit(0);
 }
 

@@ -1,11 +1,13 @@
 //! A database that hangs: the last answer with its age, at once, and never a second connection.
 
+use std::fs::{self, File};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::{OFTEN, Served, connections, site};
 use crate::support::proxy::{Proxy, Then};
-use crate::support::{self, wait_for};
+use crate::support::{self, TestDatabase, wait_for};
 
 /// The age that the answer says.
 fn age(served: &Served) -> f64 {
@@ -19,6 +21,17 @@ fn answers_at_once(served: &Served) {
         served.get(path);
         assert!(begun.elapsed() < Duration::from_secs(1), "{path}: {:?}", begun.elapsed());
     }
+}
+
+/// The backends of its connections.
+fn pids(database: &TestDatabase) -> String {
+    let pids = "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity \
+        WHERE application_name LIKE 'trueup/% serve' AND datname = current_database()";
+    database.value(pids)
+}
+
+fn send(signal: &str, pid: &str) {
+    assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
 }
 
 #[test]
@@ -75,11 +88,8 @@ fn a_backend_that_stands_still_gets_no_second_connection() {
     let (project, database) = site();
     let served = Served::start(&project, &database, OFTEN);
     served.wait_for_all();
-    let pid = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'trueup/% serve' \
-        AND datname = current_database()";
-    let pid = database.value(pid);
-    let send = |signal: &str| assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-    send("-STOP");
+    let pid = pids(&database);
+    send("-STOP", &pid);
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(12) {
         assert_eq!(connections(&database), 1);
@@ -88,11 +98,33 @@ fn a_backend_that_stands_still_gets_no_second_connection() {
     }
     answers_at_once(&served);
     assert!(age(&served) > 10.0, "{}", age(&served));
-    send("-CONT");
+    send("-CONT", &pid);
     wait_for("a new answer", || age(&served) < 1.0);
     assert_eq!(connections(&database), 1);
     served.stop();
     wait_for("the end of its session", || connections(&database) == 0);
+}
+
+/// A server that died without a word, and whose successor answers: that is found before the last answer is too old.
+#[test]
+fn a_connection_that_hangs_is_replaced_while_its_answer_counts() {
+    let (project, database) = site();
+    let served = Served::start(&project, &database, &["--interval", "200ms", "--max-age", "40s"]);
+    served.wait_for_all();
+    let pid = pids(&database);
+    send("-STOP", &pid);
+    // The answer grows old, and then there is a new one.
+    let mut oldest = 0.0;
+    while age(&served) + 1.0 > oldest {
+        oldest = age(&served);
+        assert_eq!(served.get("/readyz").code, 200, "{oldest}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(oldest > 10.0, "{oldest}");
+    send("-CONT", &pid);
+    wait_for("the end of the first backend", || connections(&database) == 1);
+    assert_ne!(pids(&database), pid);
+    served.stop();
 }
 
 #[test]
@@ -137,5 +169,29 @@ fn a_long_data_check_keeps_nobody_waiting() {
         assert!(age(&served) < 3.0);
         std::thread::sleep(Duration::from_millis(100));
     }
+    served.stop();
+}
+
+/// A store that is slow, as a disk over a network that stands still is: its listing keeps nobody waiting who asks.
+#[test]
+fn a_slow_store_keeps_nobody_waiting() {
+    let (project, database) = site();
+    let store = project.path().join("backups");
+    fs::DirBuilder::new().mode(0o700).create(&store).unwrap();
+    for number in 0..150 {
+        let backup = store.join(format!("backup{number}"));
+        fs::create_dir(&backup).unwrap();
+        // Long to read, and empty on the disk.
+        File::create(backup.join("manifest.json")).unwrap().set_len(64 << 20).unwrap();
+    }
+    let served = Served::start(&project, &database, &[]);
+    let (mut longest, mut took) = (Duration::ZERO, None);
+    while took.is_none() {
+        let begun = Instant::now();
+        assert_eq!(served.get("/livez").code, 200);
+        longest = longest.max(begun.elapsed());
+        took = served.metrics().value("trueup_probe_duration_seconds", &[("probe", "backup")]);
+    }
+    assert!(longest.as_secs_f64() < took.unwrap() / 4.0, "{longest:?} of {took:?} s");
     served.stop();
 }

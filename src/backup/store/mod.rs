@@ -146,7 +146,11 @@ impl Store {
     /// Exit 3: the store does not answer.
     pub async fn list(&self) -> Result<Vec<StoredBackup>> {
         let mut listed = match self {
-            Self::Local(local) => local.list()?,
+            Self::Local(local) => {
+                // A disk over a network that stands still keeps a thread of its own waiting, and nobody else.
+                let local = local.clone();
+                tokio::task::spawn_blocking(move || local.list()).await??
+            }
             #[cfg(feature = "objects")]
             Self::Object(object) => object.list().await?,
         };

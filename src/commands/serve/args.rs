@@ -21,12 +21,12 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "TIME", value_parser = waiting_time, default_value = "5s")]
     interval: Duration,
 
-    /// How often to compare the schema, run the data checks and list the backups: seldomer where that takes more than a tenth
-    /// of the time
+    /// How often to compare the schema, run the data checks and list the backups; less often where that takes more than a
+    /// tenth of the time
     #[arg(long, value_name = "TIME", value_parser = waiting_time, default_value = "5m")]
     check_interval: Duration,
 
-    /// How old the last answer about readiness may be, while the database does not answer
+    /// How old the last answer about readiness may be while the database does not answer; /readyz answers 503 after that
     #[arg(long, value_name = "TIME", value_parser = waiting_time, default_value = "1m")]
     max_age: Duration,
 }
@@ -68,8 +68,8 @@ impl Documented for ServeArgs {
             /livez (this process is alive), /readyz (what `trueup ready` says: 200 or 503), /metrics (Prometheus) and / (a page \
             for people). It starts without a database, too. While the database does not answer, the last answer is given with its \
             age; no second connection is made. It shows names and numbers, never rows, and writes nothing. It ends with 0 when it \
-            gets SIGTERM or SIGINT. The project's files are read when it starts. There is no TLS and no password: keep the \
-            address to yourself, or put a proxy before it.",
+            gets SIGTERM or SIGINT. The project's files are read when it starts. There is no TLS and no password: where \
+            others can reach the address, put a proxy before it.",
         after: AFTER_HELP,
         aliases: &[],
     };

@@ -23,7 +23,8 @@ pub(super) async fn run(settings: &Settings, args: &ServeArgs, mut stop: StopSig
     let listener = http::listen(args.listen).await?;
     if !settings.output.quiet {
         let address = listener.local_addr()?;
-        let open = if address.ip().is_loopback() { "" } else { ": whoever reaches this address is answered" };
+        let open =
+            if address.ip().is_loopback() { "" } else { ": anyone who can reach this address gets answers" };
         output::err(&format!("listening on http://{address}{open}\n"));
     }
     let serving = tokio::spawn(http::serve(listener, observer.shared()));

@@ -9,10 +9,13 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::postgres::connection::{Session, Target, end_abandoned};
 use crate::project::Settings;
 
-/// How long the first connection that hangs is kept before a new one is made in its place: a network that is gone says
-/// nothing for ever. The next one that hangs is kept for twice as long, and so on: where every backend stands still, for want
-/// of a disk, they stay in the server.
+/// How long the first connection that hangs is kept at the most before a new one is made in its place: a network that is gone
+/// says nothing for ever. The next one that hangs is kept for twice as long, and so on: where every backend stands still, for
+/// want of a disk, they stay in the server.
 const HOPE: Duration = Duration::from_secs(60);
+/// The part of the age that an answer may have for which it is kept: a server that has taken the place of a dead one is found
+/// before the last answer of that one is too old.
+const HOPE_OF_AGE: u32 = 3;
 /// How long a connection that hangs has to answer when it is tried again.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -24,17 +27,19 @@ pub(super) struct OneConnection {
     silent_since: Option<Instant>,
     /// How long one that hangs is kept.
     hope: Duration,
+    /// How long the first one is.
+    first_hope: Duration,
     /// Whether something was asked that is not answered yet.
     works: bool,
 }
 
-impl Default for OneConnection {
-    fn default() -> Self {
-        Self { session: None, silent_since: None, hope: HOPE, works: false }
-    }
-}
-
 impl OneConnection {
+    /// None yet; what it answers counts for `max_age`.
+    pub(super) fn new(max_age: Duration) -> Self {
+        let first_hope = HOPE.min(max_age / HOPE_OF_AGE);
+        Self { session: None, silent_since: None, hope: first_hope, first_hope, works: false }
+    }
+
     /// Lends the session to a reading, which makes transactions of its own. A connection that was lost since it was last used
     /// is made again.
     ///
@@ -79,7 +84,7 @@ impl OneConnection {
         };
         let outcome = work(target, session).await;
         if outcome.is_ok() {
-            self.hope = HOPE;
+            self.hope = self.first_hope;
         } else {
             // What failed may have left a transaction.
             let alive = !session.is_given_up() && session.execute("ROLLBACK").await.is_ok();

@@ -19,9 +19,10 @@ use crate::output;
 use crate::postgres::connection::server_failure;
 use crate::project::Settings;
 use crate::snapshot::{self, Identity, Request};
+use crate::workflow::backup_store::Listing;
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::readiness::{self, ImageMigrations};
-use crate::workflow::{backup_store, comparison, data_checks};
+use crate::workflow::{comparison, data_checks};
 
 /// The longest `statement_timeout` of what is read seldom: nobody waits for it.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -60,6 +61,7 @@ pub(crate) struct Observer {
     model: Arc<ProjectModel>,
     checks: Vec<Check>,
     connection: OneConnection,
+    listing: Listing,
     /// Which database it is, once it has said so.
     identity: Option<Identity>,
     /// What was told of the readiness last.
@@ -99,7 +101,8 @@ impl Observer {
             image,
             model,
             checks,
-            connection: OneConnection::default(),
+            connection: OneConnection::new(pace.max_age),
+            listing: Listing::default(),
             identity: None,
             told: String::new(),
         })
@@ -236,11 +239,11 @@ impl Observer {
         Ok(ComparedObjects::of(report))
     }
 
-    async fn backups(&self) -> Result<KnownBackups, Failure> {
+    async fn backups(&mut self) -> Result<KnownBackups, Failure> {
         let Some(identity) = &self.identity else {
             return Err(Failure::cannot_tell("the database has not said yet which one it is"));
         };
-        match backup_store::manifests(&self.settings).await {
+        match self.listing.manifests(&self.settings).await {
             Some(manifests) => Ok(KnownBackups::of(manifests, identity)),
             None => {
                 Err(Failure::cannot_tell("the store did not list its backups").next("trueup backup list"))

@@ -100,8 +100,8 @@ impl Ground<'_> {
 
 impl Rehearsal {
     /// Applies the seeds, and runs the data checks. What fails is a finding where all migrations of the project are applied
-    /// (`is_last`), because files of the project need not fit an earlier version, and not among made rows. What a check finds among made rows says
-    /// nothing; among real ones it is a finding where it found less `before` the migrations.
+    /// (`is_last`), because files of the project need not fit an earlier version, and not among made rows. What a check finds
+    /// among made rows says nothing; among real ones it is a finding where it found less `before` the migrations.
     ///
     /// # Errors
     /// What says nothing of the project.

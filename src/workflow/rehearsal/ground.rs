@@ -13,12 +13,12 @@ use crate::changes::executor::{self, Adopt};
 use crate::changes::plan::MigrationPlan;
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, code_of};
-use crate::migrations::Migration;
+use crate::migrations::{Directives, Migration};
 use crate::model::diagnosis::MigrationState;
 use crate::model::{TrialDatabase, diff};
 use crate::postgres::connection::Session;
 use crate::postgres::scratch::{Scratch, ScratchDatabase, ScratchOptions};
-use crate::postgres::sql::{identifier, words_of};
+use crate::postgres::sql::{identifier, read_file, words_of};
 use crate::project::{BackupRequired, Settings};
 use crate::snapshot::{self, DatabaseSnapshot};
 use crate::text::plural;
@@ -106,7 +106,7 @@ impl<'s> Ground<'s> {
         live: Option<&Live>,
     ) -> Result<Self> {
         let is_local = scratch.bin_dir().is_some();
-        let notes = roles(scratch, declared, plan, live).await?;
+        let notes = roles(scratch, declared, live).await?;
         let head = &declared.lock.head;
         let mut trial = TrialDatabase::new(scratch, &head.settings, head, &declared.migrations).await?;
         let applied = applied_versions(declared, state);
@@ -126,10 +126,11 @@ impl<'s> Ground<'s> {
         if live.is_none() {
             // Nobody knows which roles the real server has: those that the migrations name are made.
             let pending = of(&plan.steps.iter().map(|step| step.version).collect());
+            let down = down_scripts(pending.iter().copied());
             trial
                 .in_copy(async |copy| {
-                    for migration in pending {
-                        if copy.run(&migration.path, migration).await?.is_some() {
+                    for script in pending.into_iter().chain(&down) {
+                        if copy.run(&script.path, script).await?.is_some() {
                             break;
                         }
                     }
@@ -162,9 +163,9 @@ impl<'s> Ground<'s> {
         database: ScratchDatabase,
         prepared: &Prepared,
     ) -> Result<Self> {
-        let Prepared { declared, plan, live, .. } = prepared;
+        let Prepared { declared, live, .. } = prepared;
         let is_local = scratch.bin_dir().is_some();
-        let notes = roles(scratch, declared, plan, live.as_ref()).await?;
+        let notes = roles(scratch, declared, live.as_ref()).await?;
         let settings = reaching(settings, &scratch.url(&database));
         Self::of(Origin::Restored(scratch, database), settings, (declared, &[]), is_local, notes).await
     }
@@ -279,21 +280,12 @@ impl<'s> Ground<'s> {
 
 /// Makes the roles of the real server that the migrations name. A migration that names one which is missing there fails in the
 /// rehearsal as it would there.
-async fn roles(
-    scratch: &mut Scratch,
-    declared: &ProjectModel,
-    plan: &MigrationPlan,
-    live: Option<&Live>,
-) -> Result<Vec<String>> {
-    let named = |role: &&String| {
-        let down = plan.steps.iter().map(|step| &step.sql);
-        declared
-            .migrations
-            .iter()
-            .map(|migration| &migration.sql)
-            .chain(down)
-            .any(|sql| sql.contains(role.as_str()))
-    };
+async fn roles(scratch: &mut Scratch, declared: &ProjectModel, live: Option<&Live>) -> Result<Vec<String>> {
+    let down = down_scripts(declared.migrations.iter());
+    // A name that is not quoted may be written in capital letters.
+    let texts = declared.migrations.iter().chain(&down).map(|script| script.sql.to_lowercase());
+    let texts: Vec<String> = texts.collect();
+    let named = |role: &&String| texts.iter().any(|text| text.contains(&role.to_lowercase()));
     for role in live.iter().flat_map(|live| &live.roles).filter(named) {
         scratch.create_role(role).await?;
     }
@@ -306,6 +298,17 @@ async fn roles(
         ));
     }
     Ok(notes)
+}
+
+/// The down scripts of these migrations, the newest first. What is wrong with one is said on the way down.
+fn down_scripts<'m>(migrations: impl DoubleEndedIterator<Item = &'m Migration>) -> Vec<Migration> {
+    let scripts = migrations.rev().filter_map(|migration| {
+        let path = migration.down.clone()?;
+        let sql = read_file(&path).ok()?;
+        let directives = Directives::read(&path, &sql).ok()?;
+        Some(Migration { path, sql, directives, ..migration.clone() })
+    });
+    scripts.collect()
 }
 
 /// The roles that the pending migrations create.

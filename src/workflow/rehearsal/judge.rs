@@ -77,9 +77,13 @@ impl Rehearsal {
         let step = phase.plan.steps.get(phase.done.len());
         let title = step.map(|step| step.title.clone()).unwrap_or_default();
         let file = step.map(|step| settings.project.display(&step.path)).unwrap_or_default();
-        let place = match &failure.at {
-            Some(at) => at_place(Location::new(at.file.clone(), at.line), at.column),
-            None => Location::new(file, 1),
+        // What the server refuses at COMMIT is due to any of the statements: the place is behind all of them.
+        let last = step.and_then(|step| step.script.statements.last());
+        let place = match (&failure.at, failure.exit, last) {
+            (Some(at), ..) => at_place(Location::new(at.file.clone(), at.line), at.column),
+            // A data check is required in the head of the file.
+            (None, Exit::Findings, _) | (None, _, None) => Location::new(file, 1),
+            (None, _, Some(last)) => Location::new(file, last.line).at_column(last.column),
         };
         let (what, advice) = match failure.exit {
             // A data check that the migration requires finds rows.
