@@ -62,7 +62,7 @@ impl ExaminationReport {
             (None, Some(worst)) => {
                 let first = worst.what.lines().next().unwrap_or_default();
                 match done.problems.len() {
-                    _ if examination.name == "rights" => done.what.clone(),
+                    _ if done.is_told_whole => done.what.clone(),
                     1 => first.to_owned(),
                     count => format!("{first}; and {} more", count - 1),
                 }
