@@ -19,6 +19,9 @@ pub(in super::super) const EXAMINATION: DoctorExamination = DoctorExamination {
 fn examine<'a>(around: &'a mut Surroundings<'_>) -> Examining<'a> {
     Box::pin(async move {
         let settings = around.settings;
+        if settings.is_unread("backup") {
+            return Ok(Examined::not_asked("[backup] cannot be read, and so which store is meant"));
+        }
         let probed = async {
             let store = backup_store::store(settings).map_err(failure_of)?;
             let failed = store.probe().await.map_err(failure_of)?;
