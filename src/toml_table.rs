@@ -34,6 +34,14 @@ pub struct TomlSource<'a> {
 pub struct KeyLines(RefCell<BTreeMap<String, usize>>);
 
 impl KeyLines {
+    /// Forgets a section.
+    pub fn forget(&self, section: &str) {
+        let is_of_it = |path: &str| {
+            path.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.0.borrow_mut().retain(|path, _| !is_of_it(path));
+    }
+
     /// The lines by path.
     pub fn into_map(self) -> BTreeMap<String, usize> {
         self.0.into_inner()
@@ -43,8 +51,10 @@ impl KeyLines {
 impl TomlSource<'_> {
     /// An error at a position of the file.
     pub fn error(&self, span: &Range<usize>, what: impl AsRef<str>) -> Failure {
-        Failure::usage(format!("{}:{}: {}", self.name, self.line(span), what.as_ref()))
+        let line = self.line(span);
+        Failure::usage(format!("{}:{line}: {}", self.name, what.as_ref()))
             .code(ErrorCode::PROJECT_FILE_INVALID)
+            .at(self.name, line, None)
     }
 
     /// The line of a position, from 1.

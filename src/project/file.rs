@@ -55,6 +55,17 @@ pub struct ProjectFile {
     pub lines: BTreeMap<String, usize>,
 }
 
+/// What could not be read of `trueup.toml`.
+#[derive(Debug, Clone)]
+pub struct UnreadPart {
+    /// The section, which has its defaults; `None` for the whole file, or for a section that nobody knows.
+    pub section: Option<&'static str>,
+    /// Whether the whole file has its defaults.
+    pub is_all: bool,
+    /// Why.
+    pub failure: Failure,
+}
+
 /// The settings in `[database]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DatabaseSettings {
@@ -137,21 +148,21 @@ impl ProjectFile {
     /// # Errors
     /// Exit 2, with file, line and what was expected.
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        Self::read_with(path, &mut Err)
+        Self::read_with(path, &mut |_, failure| Err(failure))
     }
 
     /// Reads what can be read of the file; a section with an error has its defaults. Returns the errors, too.
-    pub fn read_all_but_errors(path: &Path) -> (Self, Vec<Failure>) {
-        let mut errors = Vec::new();
-        let read = Self::read_with(path, &mut |error| {
-            errors.push(error);
+    pub fn read_all_but_errors(path: &Path) -> (Self, Vec<UnreadPart>) {
+        let mut unread = Vec::new();
+        let read = Self::read_with(path, &mut |section, failure| {
+            unread.push(UnreadPart { section, is_all: false, failure });
             Ok(())
         });
-        let file = read.unwrap_or_else(|error| {
-            errors.push(error);
+        let file = read.unwrap_or_else(|failure| {
+            unread.push(UnreadPart { section: None, is_all: true, failure });
             Self::default()
         });
-        (file, errors)
+        (file, unread)
     }
 
     fn read_with(path: &Path, on_error: &mut OnError<'_>) -> Result<Self, Failure> {
@@ -174,7 +185,9 @@ impl ProjectFile {
         }
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
-            Failure::usage(format!("{name}:{line}: is not UTF-8")).code(ErrorCode::PROJECT_FILE_INVALID)
+            Failure::usage(format!("{name}:{line}: is not UTF-8"))
+                .code(ErrorCode::PROJECT_FILE_INVALID)
+                .at(&name, line, None)
         })?;
         Self::parse_with(&name, text.strip_prefix('\u{feff}').unwrap_or(text), on_error)
     }
@@ -184,7 +197,7 @@ impl ProjectFile {
     /// # Errors
     /// The same as [`ProjectFile::read`].
     pub fn parse(name: &str, text: &str) -> Result<Self, Failure> {
-        Self::parse_with(name, text, &mut Err)
+        Self::parse_with(name, text, &mut |_, failure| Err(failure))
     }
 
     fn parse_with(name: &str, text: &str, on_error: &mut OnError<'_>) -> Result<Self, Failure> {
@@ -194,38 +207,55 @@ impl ProjectFile {
             .map_err(|error| source.error(&error.span().unwrap_or(0..0), error.message().trim_end()))?;
         let top = TomlTable::new(source, "", document.get_ref());
         let mut file = Self::default();
-        let mut each = |read: Result<(), Failure>| read.or_else(&mut *on_error);
-        each(section(&top, "project", &mut file.name, project))?;
-        each(section(&top, "database", &mut file.database, database))?;
-        each(section(&top, "compile", &mut file.compile, compile))?;
-        each(section(&top, "migrations", &mut file.migrations, migrations))?;
-        each(section(&top, "check", &mut file.check, check))?;
-        each(section(&top, "lint", &mut file.lint, lint))?;
-        each(section(&top, "backup", &mut file.backup, backup))?;
-        each(section(&top, "repair", &mut file.repair, repair))?;
-        each(section(&top, "rehearse", &mut file.rehearse, rehearse))?;
-        each(section(&top, "gate", &mut file.gate, gate))?;
-        each(section(&top, "environments", &mut file.environments, environments))?;
-        each(top.finish())?;
+        let mut sections = Sections { top: &top, lines: &lines, on_error };
+        sections.read("project", &mut file.name, project)?;
+        sections.read("database", &mut file.database, database)?;
+        sections.read("compile", &mut file.compile, compile)?;
+        sections.read("migrations", &mut file.migrations, migrations)?;
+        sections.read("check", &mut file.check, check)?;
+        sections.read("lint", &mut file.lint, lint)?;
+        sections.read("backup", &mut file.backup, backup)?;
+        sections.read("repair", &mut file.repair, repair)?;
+        sections.read("rehearse", &mut file.rehearse, rehearse)?;
+        sections.read("gate", &mut file.gate, gate)?;
+        sections.read("environments", &mut file.environments, environments)?;
+        top.finish().or_else(|failure| on_error(None, failure))?;
         file.lines = lines.into_map();
         Ok(file)
     }
 }
 
-/// What becomes of an error: it ends the reading, or the next section is read.
-type OnError<'e> = dyn FnMut(Failure) -> Result<(), Failure> + 'e;
+/// What becomes of an error in a section: it ends the reading, or the next section is read.
+type OnError<'e> = dyn FnMut(Option<&'static str>, Failure) -> Result<(), Failure> + 'e;
 
-/// Reads a section, where there is one.
-fn section<'a, 'i, T>(
-    top: &TomlTable<'a, 'i>,
-    key: &'static str,
-    place: &mut T,
-    read: impl FnOnce(TomlTable<'a, 'i>) -> Result<T, Failure>,
-) -> Result<(), Failure> {
-    if let Some(found) = top.section(key)? {
-        *place = read(found)?;
+/// The sections of a file.
+struct Sections<'s, 'a, 'i, 'e> {
+    top: &'s TomlTable<'a, 'i>,
+    lines: &'s KeyLines,
+    on_error: &'s mut OnError<'e>,
+}
+
+impl<'a, 'i> Sections<'_, 'a, 'i, '_> {
+    /// Reads a section, where there is one. Of one with an error nothing counts.
+    fn read<T>(
+        &mut self,
+        key: &'static str,
+        place: &mut T,
+        read: impl FnOnce(TomlTable<'a, 'i>) -> Result<T, Failure>,
+    ) -> Result<(), Failure> {
+        match self.top.section(key).and_then(|found| found.map(read).transpose()) {
+            Ok(found) => {
+                if let Some(found) = found {
+                    *place = found;
+                }
+                Ok(())
+            }
+            Err(failure) => {
+                self.lines.forget(key);
+                (self.on_error)(Some(key), failure)
+            }
+        }
     }
-    Ok(())
 }
 
 fn project(section: TomlTable<'_, '_>) -> Result<Option<String>, Failure> {
@@ -366,16 +396,19 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let (file, errors) = ProjectFile::read_all_but_errors(&path);
         assert_eq!((file.database, file.backup.store.as_str()), (DatabaseSettings::default(), "b"));
-        assert_eq!(file.lines["backup.store"], 5);
+        let lines: Vec<&str> = file.lines.keys().map(String::as_str).collect();
+        assert_eq!(lines, ["backup", "backup.store"], "what was not taken from a section has no line");
+        let sections: Vec<_> = errors.iter().map(|error| error.section).collect();
+        assert_eq!(sections, [Some("database"), Some("repair"), None]);
         let said: Vec<&str> =
-            errors.iter().map(|error| error.what.rsplit_once("trueup.toml:").unwrap().1).collect();
+            errors.iter().map(|error| error.failure.what.rsplit_once("trueup.toml:").unwrap().1).collect();
         assert!(
             matches!(said[..], [a, b, c] if a.starts_with("3: ") && b.starts_with("8: ") && c.starts_with("6: ")),
             "{said:?}"
         );
         std::fs::write(&path, "[database").unwrap();
         let (file, errors) = ProjectFile::read_all_but_errors(&path);
-        assert_eq!((file, errors.len()), (ProjectFile::default(), 1));
+        assert_eq!((file, errors.len(), errors[0].is_all), (ProjectFile::default(), 1, true));
     }
 
     #[test]

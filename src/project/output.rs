@@ -100,14 +100,15 @@ impl OutputSettings {
         origins: &mut SettingOrigins,
     ) {
         let variable = |name: &str| process_env.variable(name).map(|_| Origin::Variable(name.to_owned()));
-        let color = match shared.color {
-            Color::Auto => variable("NO_COLOR").or_else(|| variable("CLICOLOR_FORCE")),
-            Color::Always | Color::Never => Some(Origin::Flag("--color")),
-        };
+        let (_, color) = color(shared.color, process_env);
         origins.note("--color", color);
         let format = (shared.format != Format::default()).then_some(Origin::Flag("--format"));
         origins.note("--format", format);
-        origins.note(CHARACTERS, LOCALE.into_iter().find_map(variable));
+        let locale = match is_dumb(process_env) {
+            true => variable(TERM),
+            false => LOCALE.into_iter().find_map(variable),
+        };
+        origins.note(CHARACTERS, locale);
     }
 
     /// The format of standard output and those of the files.
@@ -116,11 +117,11 @@ impl OutputSettings {
     }
 
     fn new(shared: &Shared, process_env: &ProcessEnv, files: Vec<OutputFile>) -> Self {
-        let dumb = process_env.variable("TERM") == Some(OsStr::new("dumb"));
+        let dumb = is_dumb(process_env);
         let mut output = Self {
             format: shared.format,
             files,
-            color: has_color(shared.color, process_env, dumb),
+            color: color(shared.color, process_env).0,
             terminal: process_env.stdout_is_terminal,
             terminal_for_errors: process_env.stderr_is_terminal,
             columns: process_env.text("COLUMNS").and_then(columns),
@@ -220,13 +221,26 @@ fn unknown_suffix(text: &str) -> Failure {
 }
 
 /// `NO_COLOR` (no-color.org) and `CLICOLOR_FORCE` (bixense.com/clicolors) decide where `--color` does not.
-fn has_color(asked: Color, process_env: &ProcessEnv, dumb: bool) -> bool {
+/// The variable that names the kind of the terminal.
+const TERM: &str = "TERM";
+
+/// Whether the terminal can show nothing but characters of ASCII.
+fn is_dumb(process_env: &ProcessEnv) -> bool {
+    process_env.variable(TERM) == Some(OsStr::new("dumb"))
+}
+
+/// Whether colours are used, and what says so.
+fn color(asked: Color, process_env: &ProcessEnv) -> (bool, Option<Origin>) {
+    let variable = |name: &str| Some(Origin::Variable(name.to_owned()));
+    let (no_color, force) = ("NO_COLOR", "CLICOLOR_FORCE");
     match asked {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto if process_env.variable("NO_COLOR").is_some() => false,
-        Color::Auto if process_env.variable("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
-        Color::Auto => process_env.stdout_is_terminal && !dumb,
+        Color::Always | Color::Never => (matches!(asked, Color::Always), Some(Origin::Flag("--color"))),
+        Color::Auto if process_env.variable(no_color).is_some() => (false, variable(no_color)),
+        Color::Auto if process_env.variable(force).is_some_and(|value| value != "0") => {
+            (true, variable(force))
+        }
+        Color::Auto if process_env.stdout_is_terminal && is_dumb(process_env) => (false, variable(TERM)),
+        Color::Auto => (process_env.stdout_is_terminal, None),
     }
 }
 

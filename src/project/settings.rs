@@ -75,10 +75,19 @@ pub struct Settings {
     pub origins: SettingOrigins,
     /// What is wrong with the project or its settings, for a command that works all the same.
     pub wrong: Vec<Failure>,
+    /// The sections of `trueup.toml` that could not be read, and have their defaults.
+    unread: UnreadSections,
     /// The variables that would redirect libpq or psql, and that trueup does not heed.
     pub ignored_variables: Vec<String>,
     url: GivenUrl,
     passwords: PasswordSources,
+}
+
+/// The sections of `trueup.toml` that could not be read.
+#[derive(Debug, Clone, Default)]
+struct UnreadSections {
+    all: bool,
+    names: Vec<&'static str>,
 }
 
 /// The source of the throwaway server.
@@ -112,10 +121,13 @@ impl Settings {
         let path = dir.join(SETTINGS_FILE);
         let has_settings = is_found && path.symlink_metadata().is_ok();
         let has_project = args.needs_project() && is_found || args.continues_project() && has_settings;
+        let mut unread = UnreadSections::default();
         let file = match has_project && has_settings {
             true if wrong.are_told => {
-                let (file, errors) = ProjectFile::read_all_but_errors(&path);
-                wrong.found.extend(errors);
+                let (file, parts) = ProjectFile::read_all_but_errors(&path);
+                unread.all = parts.iter().any(|part| part.is_all);
+                unread.names.extend(parts.iter().filter_map(|part| part.section));
+                wrong.found.extend(parts.into_iter().map(|part| part.failure));
                 file
             }
             true => ProjectFile::read(&path)?,
@@ -143,6 +155,8 @@ impl Settings {
             .first("--env", shared.environment.clone(), "TRUEUP_ENV", || process_env.lossy("TRUEUP_ENV"));
         let environment_asked_for = asked.is_some();
         let environment = match args.environment(asked)? {
+            // That was told already.
+            Some(_) if unread.has("environments") => None,
             Some(name) if has_project => {
                 let known = environments.get(&name).cloned().ok_or_else(|| {
                     unknown_environment(&name, environments.keys().map(String::as_str).collect())
@@ -196,6 +210,7 @@ impl Settings {
             caller: process_env.caller(command),
             origins,
             wrong: wrong.found,
+            unread,
             ignored_variables: process_env.redirecting_variables(),
         };
         args.override_settings(&mut settings);
@@ -220,6 +235,11 @@ impl Settings {
             }
         }
         Ok(target)
+    }
+
+    /// Whether a section of `trueup.toml` could not be read, and has its defaults: for a command that works all the same.
+    pub fn is_unread(&self, section: &str) -> bool {
+        self.unread.has(section)
     }
 
     /// The database that the URL names, for messages: it may not be the one that the environment expects.
@@ -284,6 +304,12 @@ impl Settings {
             None => "[database] set_role",
             Some(_) => "the connection URL",
         }
+    }
+}
+
+impl UnreadSections {
+    fn has(&self, section: &str) -> bool {
+        self.all || self.names.contains(&section)
     }
 }
 

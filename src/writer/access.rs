@@ -70,6 +70,36 @@ pub(super) struct Pair {
 /// The column in which the settings answer, in the order in which they are set.
 const SETTINGS: &str = "trueup_settings";
 
+/// Refuses a role that cannot be taken: `[database] set_role`. `login` is the role that logged in.
+///
+/// # Errors
+/// Exit 4; exit 3 when the connection breaks.
+pub async fn may_take_role(session: &mut Session, role: &str, login: &str) -> Result<()> {
+    session.execute(take_role(role)).await.map_err(|error| {
+        let said = connection::server_error(&error).map(connection::describe);
+        match said.filter(|said| {
+            said.is(sqlstate::INSUFFICIENT_PRIVILEGE) || said.is(sqlstate::INVALID_PARAMETER_VALUE)
+        }) {
+            Some(said) => Failure::new(
+                Exit::Refused,
+                format!("[database] set_role {role:?} cannot be taken: {}; nothing was changed", said.text()),
+            )
+            .code(ErrorCode::PERMISSION_MISSING)
+            .next(format!(
+                "GRANT {} TO {}, or name another role in trueup.toml",
+                identifier(role),
+                identifier(login)
+            ))
+            .into(),
+            None => connection::server_failure(error, "taking the role"),
+        }
+    })
+}
+
+fn take_role(role: &str) -> String {
+    format!("SELECT pg_catalog.set_config('role', {}, true)", literal(role))
+}
+
 impl Access {
     /// Connects twice, proves that both are to the same writable database and that no pooler hands out its sessions
     /// by transaction.
@@ -105,7 +135,9 @@ impl Access {
                 let _ = each.execute("ROLLBACK").await;
             }
         }
-        self.may_take_role(&mut session).await?;
+        if let Some(role) = &self.set_role {
+            may_take_role(&mut session, role, self.target.role()).await?;
+        }
         let found = SessionIdentity::read(&mut session)
             .await
             .map_err(|error| connection::server_failure(error, "reading the identity"))?;
@@ -140,37 +172,9 @@ impl Access {
         format!("{} (control)", self.application)
     }
 
-    /// `[database] set_role` is honoured, or the command refused.
-    async fn may_take_role(&self, session: &mut Session) -> Result<()> {
-        let (Some(role), Some(sql)) = (&self.set_role, self.take_role()) else { return Ok(()) };
-        session.execute(sql).await.map_err(|error| {
-            let said = connection::server_error(&error).map(connection::describe);
-            match said.filter(|said| {
-                said.is(sqlstate::INSUFFICIENT_PRIVILEGE) || said.is(sqlstate::INVALID_PARAMETER_VALUE)
-            }) {
-                Some(said) => Failure::new(
-                    Exit::Refused,
-                    format!(
-                        "[database] set_role {role:?} cannot be taken: {}; nothing was changed",
-                        said.text()
-                    ),
-                )
-                .code(ErrorCode::PERMISSION_MISSING)
-                .next(format!(
-                    "GRANT {} TO {}, or name another role in trueup.toml",
-                    identifier(role),
-                    identifier(self.target.role())
-                ))
-                .into(),
-                None => connection::server_failure(error, "taking the role"),
-            }
-        })
-    }
-
     /// The statement that takes [`Access::set_role`] until its message ends, where there is such a role.
     pub(super) fn take_role(&self) -> Option<String> {
-        let role = self.set_role.as_ref()?;
-        Some(format!("SELECT pg_catalog.set_config('role', {}, true)", literal(role)))
+        self.set_role.as_deref().map(take_role)
     }
 
     /// The statements that make a session clean and ours, whatever ran on it before; the last one answers with the

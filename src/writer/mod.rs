@@ -28,7 +28,7 @@ use anyhow::Result;
 use crate::error::Failure;
 use crate::postgres::connection::{self, Batch, OwnedRow, RowBuffer, Session};
 
-pub use access::{Access, no_pooler_before};
+pub use access::{Access, may_take_role, no_pooler_before};
 pub use event::{Blocker, Event, Watch, name_blockers};
 pub use prepared::PreparedStatement;
 pub use record::{Mark, Marking, RunRecord, SCHEMA};

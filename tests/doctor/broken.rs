@@ -5,8 +5,11 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
-use super::{configure, doctor, document, examination, expect, site, what};
+use super::{configure, doctor, document, examination, expect, origin, result, site, what};
 use crate::support;
 use crate::support::cluster::{cluster, fake_server};
 use crate::support::proxy::{Proxy, Then};
@@ -102,26 +105,52 @@ fn a_server_that_says_nothing_is_given_up() {
 #[test]
 fn a_broken_settings_file_is_told_with_its_line_and_the_rest_of_it_counts() {
     let (project, database) = site("");
-    configure(&project, "[database]\nschema = [\"public\"]\n[backup]\nstore = \"kept-here\"\n[nonsense]\n");
+    let broken = "[database]\nurl_env = \"OTHER_URL\"\nschema = [\"public\"]\n[backup]\nstore = \"kept-here\"\n[nonsense]\n";
+    configure(&project, broken);
+    // The database that is meant may be another one: none is asked, but one that the command line names.
     let found = document(doctor(&project, &database), 1);
     expect(
         &found,
         &[
             ("settings", "fail: project.file_invalid, project.file_invalid"),
-            ("authentication", "ok"),
+            ("address", "not asked"),
+            ("authentication", "not asked"),
             ("store", "ok"),
             ("scratch", "ok"),
         ],
     );
+    assert_eq!(what(&found, "rights"), "[database] cannot be read, and so which database is meant");
     assert!(what(&found, "store").contains("kept-here"), "{}", what(&found, "store"));
+    assert_eq!(origin(&found, "backup.store"), "trueup.toml:7");
+    // What was not taken from the section is the default.
+    assert_eq!(origin(&found, "database.url_env"), "default");
+    // The findings are where the errors are, and nowhere where there is no place.
+    let places: Vec<_> = found["findings"].as_array().unwrap().iter().map(|one| &one["location"]).collect();
+    assert_eq!(places.len(), 2, "{found:#}");
+    assert_eq!((&places[0]["file"], &places[0]["line"]), (&"trueup.toml".into(), &5.into()));
+    assert_eq!((&places[1]["file"], &places[1]["line"]), (&"trueup.toml".into(), &8.into()));
     doctor(&project, &database)
         .exit(1)
-        .says(["trueup.toml:4: unknown key \"schema\"", "trueup.toml:7: unknown key"]);
+        .says(["trueup.toml:5: unknown key \"schema\"", "trueup.toml:8: unknown key"]);
+    let named = doctor(&project, &database).args(["--database-url", database.url()]);
+    expect(&document(named, 1), &[("address", "ok"), ("authentication", "ok"), ("rights", "ok")]);
     // Every other command refuses the file.
-    project.trueup(["check"], &database).exit(2).says("trueup.toml:4: unknown key");
+    project.trueup(["check"], &database).exit(2).says("trueup.toml:5: unknown key");
+    configure(&project, "[backup]\nstores = \"elsewhere\"\n");
+    let found = document(doctor(&project, &database), 1);
+    expect(&found, &[("address", "ok"), ("store", "not asked")]);
+    assert!(!project.path().join("backups").exists());
     fs::write(project.path().join("trueup.toml"), "[database\n").unwrap();
     let found = document(doctor(&project, &database), 1);
-    expect(&found, &[("settings", "fail: project.file_invalid"), ("authentication", "ok"), ("rights", "ok")]);
+    expect(
+        &found,
+        &[
+            ("settings", "fail: project.file_invalid"),
+            ("address", "not asked"),
+            ("store", "not asked"),
+            ("scratch", "ok"),
+        ],
+    );
 }
 
 #[test]
@@ -162,6 +191,11 @@ fn an_unknown_environment_asks_no_database() {
     );
     let found = document(doctor(&project, &database).args(["--env", "production"]), 1);
     expect(&found, &[("address", "fail: connection.not_given")]);
+    // It is in the file, which cannot be read: that is all that is wrong.
+    configure(&project, "[environments.production]\nurl_envs = \"PRODUCTION_URL\"\n");
+    let found = document(doctor(&project, &database).args(["--env", "production"]), 1);
+    expect(&found, &[("settings", "fail: project.file_invalid"), ("address", "not asked")]);
+    expect(&document(doctor(&project, &database), 1), &[("address", "ok"), ("authentication", "ok")]);
 }
 
 /// Programs of PostgreSQL that only say their version.
@@ -205,6 +239,56 @@ fn a_connection_that_is_cut_fails_one_examination_and_the_next_has_another_one()
         &found,
         &[("row-security", "fail: connection.lost"), ("rights", "ok"), ("timeouts", "ok"), ("locale", "ok")],
     );
+    // An examination that failed says why, whichever it is.
+    let proxy = Proxy::start(&database, |_, sql| match sql.contains("has_schema_privilege") {
+        true => Then::HangUp,
+        false => Then::Forward,
+    });
+    let found = document(doctor(&project, proxy.url(&database).as_str()), 1);
+    expect(&found, &[("rights", "fail: connection.lost"), ("row-security", "ok")]);
+    assert_eq!(what(&found, "rights"), examination(&found, "rights")["problems"][0]["what"]);
+}
+
+#[test]
+fn a_server_that_says_nothing_any_more_is_given_up_once() {
+    let (project, database) = site("[database]\nconnect_timeout = \"1s\"\n");
+    let (asked, is_asked) = channel();
+    let (stalls, is_stalled) = channel();
+    let is_stalled = Mutex::new(is_stalled);
+    let proxy = Proxy::start(&database, move |_, sql| {
+        if sql.contains("pg_is_in_recovery") && sql.contains("read_only") {
+            let _ = asked.send(());
+            let _ = is_stalled.lock().unwrap().recv();
+        }
+        Then::Forward
+    });
+    let running = doctor(&project, proxy.url(&database).as_str()).args(["--format", "json"]).start();
+    is_asked.recv_timeout(Duration::from_secs(60)).unwrap();
+    proxy.stall();
+    stalls.send(()).unwrap();
+    let found = running.ended().exit(1).document();
+    // The one that waited, and the one that did not get another connection.
+    expect(&found, &[("standby", "fail: timeout"), ("history", "fail: connection.timeout")]);
+    let lost = ["rights", "row-security", "timeouts", "clock", "extensions"];
+    for name in lost {
+        assert_eq!(
+            (what(&found, name), result(&found, name).as_str()),
+            ("the connection was lost", "not asked")
+        );
+    }
+    expect(&found, &HERE);
+}
+
+#[test]
+fn a_role_that_cannot_be_taken_fails_once() {
+    let (project, database) = site("[database]\nset_role = \"nobody_here\"\n");
+    let found = document(doctor(&project, &database), 1);
+    expect(&found, &[("authentication", "fail: permission.missing"), ("settings", "ok"), ("pg_dump", "ok")]);
+    expect(&found, &HERE);
+    expect(&found, &ON_SERVER.map(|name| (name, "not asked")));
+    assert_eq!(what(&found, "rights"), "authentication failed");
+    let said = what(&found, "authentication");
+    assert!(said.starts_with("[database] set_role \"nobody_here\" cannot be taken"), "{said}");
 }
 
 #[test]

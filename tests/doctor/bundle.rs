@@ -2,11 +2,16 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::{doctor, site};
 use crate::support;
+use crate::support::proxy::{Proxy, Then};
 
 #[test]
 fn the_bundle_has_what_a_helper_needs_and_overwrites_nothing() {
@@ -45,4 +50,26 @@ fn the_bundle_has_what_a_helper_needs_and_overwrites_nothing() {
     write().exit(2).says(["exists already, and is not overwritten", "name another file"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
     doctor(&project, &database).args(["--bundle", "nowhere/ticket.json"]).exit(2).says("cannot be made");
+}
+
+#[test]
+fn what_only_a_bundle_has_is_read_for_a_bundle_only_and_can_be_interrupted() {
+    let (project, database) = site("");
+    let (asked, is_asked) = channel();
+    let (_goes_on, waits) = channel::<()>();
+    let waits = Mutex::new(waits);
+    let proxy = Proxy::start(&database, move |_, sql| {
+        if sql.contains("'max_connections'") {
+            let _ = asked.send(());
+            let _ = waits.lock().unwrap().recv();
+        }
+        Then::Forward
+    });
+    let url = proxy.url(&database);
+    doctor(&project, url.as_str()).exit(0);
+    assert!(is_asked.try_recv().is_err(), "nobody asked for a bundle");
+    let running = doctor(&project, url.as_str()).args(["--bundle", "ticket.json"]).start();
+    is_asked.recv_timeout(Duration::from_secs(60)).unwrap();
+    running.stop(Signal::SIGINT, Duration::from_secs(4)).exit(4).says("interrupted by SIGINT");
+    assert!(!project.path().join("ticket.json").exists());
 }

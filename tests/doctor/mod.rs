@@ -66,6 +66,13 @@ fn expect(document: &Value, wanted: &[(&str, &str)]) {
     }
 }
 
+/// Where a setting came from.
+fn origin<'d>(document: &'d Value, name: &str) -> &'d str {
+    let all = document["settings"].as_array().unwrap();
+    let found = all.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name}: {document:#}"));
+    found["origin"].as_str().unwrap()
+}
+
 /// What an examination says in its row.
 fn what<'d>(document: &'d Value, name: &str) -> &'d str {
     examination(document, name)["what"].as_str().unwrap()

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{configure, doctor, document, examination, expect, what};
+use super::{configure, doctor, document, examination, expect, result, what};
 use crate::support;
 use crate::support::project::Project;
 
@@ -15,6 +15,9 @@ fn site() -> (Project, support::TestDatabase) {
     std::fs::create_dir(project.path().join("schema/seeds")).unwrap();
     let seeds = "table = \"public.users\"\nkey = [\"id\"]\n[[rows]]\nid = 1\nname = \"a\"\n";
     std::fs::write(project.path().join("schema/seeds/users.toml"), seeds).unwrap();
+    std::fs::create_dir(project.path().join("checks")).unwrap();
+    let check = "-- title: users have a name\n-- find:\nSELECT id FROM users WHERE name IS NULL;\n";
+    std::fs::write(project.path().join("checks/named.sql"), check).unwrap();
     configure(&project, "[backup]\nrequired = \"never\"\n");
     project.compile();
     let database = support::database();
@@ -22,16 +25,36 @@ fn site() -> (Project, support::TestDatabase) {
     (project, database)
 }
 
-/// The statements that a problem advises.
-fn statements(problem: &Value) -> String {
-    problem["next"].as_str().unwrap().lines().next().unwrap().split_once(": ").unwrap().1.to_owned()
+/// A role that may do nothing.
+fn role(database: &support::TestDatabase, name: &str) -> String {
+    let role = format!("doctor_{name}_{}", database.name());
+    database.exec(&format!("CREATE ROLE {role} LOGIN"));
+    role
+}
+
+fn drop_role(database: &support::TestDatabase, role: &str) {
+    let owner = database.value("SELECT current_user");
+    database
+        .exec(&format!("REASSIGN OWNED BY {role} TO \"{owner}\"; DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+/// Does what the problems with one code of an examination advise.
+#[track_caller]
+fn do_as_told(database: &support::TestDatabase, found: &Value, name: &str, code: &str) {
+    let problems = examination(found, name)["problems"].as_array().unwrap();
+    let told = problems
+        .iter()
+        .find(|problem| problem["code"] == code)
+        .unwrap_or_else(|| panic!("{code}: {found:#}"));
+    let next = told["next"].as_str().unwrap().lines().next().unwrap();
+    database.exec(next.split_once(": ").unwrap().1);
 }
 
 #[test]
 fn what_is_granted_as_told_is_enough_for_each_command() {
     let (project, database) = site();
-    let role = format!("doctor_rights_{}", database.name());
-    database.exec(&format!("CREATE ROLE {role} LOGIN"));
+    database.exec("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    let role = role(&database, "rights");
     let url = database.url_as(&role);
     let look = |exit| document(doctor(&project, url.as_str()), exit);
     let found = look(1);
@@ -42,45 +65,118 @@ fn what_is_granted_as_told_is_enough_for_each_command() {
     );
     project.trueup(["check"], url.as_str()).exit(3);
     project.trueup(["seed", "--yes"], url.as_str()).exit_in(&[3, 4]);
-    let hidden = examination(&found, "history")["problems"][0]["next"].as_str().unwrap().to_owned();
-    assert!(hidden.contains("GRANT SELECT ON public.refinery_schema_history TO "), "{hidden}");
-    database.exec(&statements(&examination(&found, "history")["problems"][0]));
-    database.exec(&format!(
-        "GRANT USAGE ON SCHEMA trueup TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA trueup, public TO {role}"
-    ));
-    let found = look(0);
-    expect(&found, &[("history", "ok")]);
-    assert!(
-        what(&found, "rights").contains("may run check, status, verify, backup; not"),
-        "{}",
-        what(&found, "rights")
-    );
+    do_as_told(&database, &found, "history", "hidden");
+    expect(&look(0), &[("history", "ok")]);
+
+    for (command, args, refused) in [
+        ("verify", &["verify"][..], &[1, 3, 4][..]),
+        ("backup", &["backup"], &[3, 4, 5]),
+        ("seed", &["seed", "--yes"], &[3, 4]),
+    ] {
+        let found = look(0);
+        assert!(result(&found, "rights").contains(command), "{}", result(&found, "rights"));
+        project.trueup(args, url.as_str()).exit_in(refused);
+        do_as_told(&database, &found, "rights", command);
+        assert!(!result(&look(0), "rights").contains(command), "{}", result(&look(0), "rights"));
+        project.trueup(args, url.as_str()).exit(0);
+    }
     // The GRANTs themselves are drift: the project does not declare them.
     project.trueup(["check"], url.as_str()).exit_in(&[0, 1]);
-    project.trueup(["verify"], url.as_str()).exit_in(&[0, 2]);
-    project.trueup(["backup"], url.as_str()).exit(0);
-    project.trueup(["seed", "--yes"], url.as_str()).exit_in(&[3, 4]);
+    let sql = "ALTER TABLE users ADD COLUMN more text;\n";
+    std::fs::write(project.path().join("migrations/V2__more.sql"), sql).unwrap();
+    project.compile();
+    project.trueup(["upgrade", "--yes"], url.as_str()).exit_in(&[3, 4]);
+    do_as_told(&database, &look(0), "rights", "upgrade");
+    expect(&look(0), &[("rights", "warn: restore")]);
+    project.trueup(["upgrade", "--yes"], url.as_str()).exit(0);
+    // The owner is a superuser: nobody is made a member of it, and the history stays with it.
+    assert_eq!(
+        database.value(&format!("SELECT pg_has_role('{role}', current_user, 'MEMBER')::text")),
+        "false"
+    );
+    let owner = "SELECT (relowner = current_user::regrole)::text FROM pg_class WHERE relname = 'refinery_schema_history'";
+    assert_eq!(database.value(owner), "true");
 
-    for problem in examination(&found, "rights")["problems"].as_array().unwrap() {
-        database.exec(&statements(problem));
-    }
+    do_as_told(&database, &look(0), "rights", "restore");
     let found = look(0);
     expect(&found, &[("rights", "ok")]);
     assert!(
         what(&found, "rights").ends_with("may run check, status, verify, seed, upgrade, backup, restore")
     );
-    project.trueup(["seed", "--yes"], url.as_str()).exit(0);
-    let sql = "ALTER TABLE users ADD COLUMN more text;\n";
-    std::fs::write(project.path().join("migrations/V2__more.sql"), sql).unwrap();
-    project.compile();
-    project.trueup(["upgrade", "--yes"], url.as_str()).exit(0);
     let name = database.name();
     let copy = url.replace(&format!("/{name}"), &format!("/{name}_copy"));
     project.trueup(["restore", "latest", "--into", &copy, "--yes"], url.as_str()).exit(0);
     database.exec(&format!("DROP DATABASE IF EXISTS {name}_copy"));
-    let owner = database.value("SELECT current_user");
-    database
-        .exec(&format!("REASSIGN OWNED BY {role} TO \"{owner}\"; DROP OWNED BY {role}; DROP ROLE {role}"));
+    drop_role(&database, &role);
+}
+
+#[test]
+fn a_schema_that_may_not_be_used_is_told_and_not_stumbled_over() {
+    let project =
+        Project::of_schema("CREATE SCHEMA app; CREATE TABLE app.users (id bigint PRIMARY KEY, name text);\n");
+    std::fs::create_dir(project.path().join("migrations")).unwrap();
+    let sql = "CREATE SCHEMA app;\nCREATE TABLE app.users (id bigint PRIMARY KEY, name text);\n";
+    std::fs::write(project.path().join("migrations/V1__users.sql"), sql).unwrap();
+    std::fs::create_dir(project.path().join("schema/seeds")).unwrap();
+    let seeds = "table = \"app.users\"\nkey = [\"id\"]\n[[rows]]\nid = 1\nname = \"a\"\n";
+    std::fs::write(project.path().join("schema/seeds/users.toml"), seeds).unwrap();
+    let settings = |history: &str| {
+        let rest =
+            "[database]\nschemas = [\"app\"]\n[backup]\nrequired = \"never\"\n[migrations]\nhistory = ";
+        configure(&project, &format!("{rest}\"{history}\"\n"));
+        project.compile();
+    };
+    settings("ops.history");
+    let database = support::database();
+    database.exec("CREATE SCHEMA ops");
+    project.trueup(["upgrade", "--yes"], &database).exit(0);
+    let role = role(&database, "schemas");
+    let url = database.url_as(&role);
+    let look = |exit| document(doctor(&project, url.as_str()), exit);
+    expect(
+        &look(1),
+        &[("history", "fail: hidden"), ("rights", "warn: verify, seed, upgrade, backup, restore")],
+    );
+    do_as_told(&database, &look(1), "history", "hidden");
+    do_as_told(&database, &look(0), "rights", "upgrade");
+    expect(&look(0), &[("rights", "warn: restore")]);
+    project.trueup(["seed", "--yes"], url.as_str()).exit(0);
+    // The rights that the role has in schema trueup are enough only together.
+    for taken in ["UPDATE ON ALL TABLES IN SCHEMA trueup", "USAGE ON SCHEMA trueup"] {
+        database.exec(&format!("REVOKE {taken} FROM {role}"));
+        let found = look(0);
+        let result = result(&found, "rights");
+        assert!(result.contains("seed, upgrade"), "{taken}: {result}");
+        do_as_told(&database, &found, "rights", "upgrade");
+        expect(&look(0), &[("rights", "warn: restore")]);
+    }
+    std::fs::write(project.path().join("schema/seeds/users.toml"), "nonsense").unwrap();
+    expect(&look(1), &[("rights", "fail: restore, project.file_invalid")]);
+    drop_role(&database, &role);
+}
+
+#[test]
+fn where_the_history_is_to_be_made_the_role_has_to_create() {
+    let project = Project::of_schema("CREATE SCHEMA app; CREATE TABLE app.users (id bigint);\n");
+    std::fs::create_dir(project.path().join("migrations")).unwrap();
+    std::fs::write(
+        project.path().join("migrations/V1__users.sql"),
+        "CREATE SCHEMA app;\nCREATE TABLE app.users (id bigint);\n",
+    )
+    .unwrap();
+    configure(&project, "[database]\nschemas = [\"app\"]\n[backup]\nrequired = \"never\"\n");
+    project.compile();
+    let database = support::database();
+    let role = role(&database, "place");
+    database.exec("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    database.exec(&format!("GRANT CREATE ON DATABASE {} TO {role}", database.name()));
+    let url = database.url_as(&role);
+    let found = document(doctor(&project, url.as_str()), 0);
+    expect(&found, &[("history", "ok"), ("rights", "warn: upgrade, restore")]);
+    project.trueup(["upgrade", "--yes"], url.as_str()).exit_in(&[3, 4]);
+    do_as_told(&database, &found, "rights", "upgrade");
+    project.trueup(["upgrade", "--yes"], url.as_str()).exit(0);
+    drop_role(&database, &role);
 }
 
 #[test]

@@ -4,10 +4,11 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::{doctor, document, expect, site, what};
+use super::{doctor, document, examination, expect, site, what};
 use crate::support;
 use crate::support::cluster::{Cluster, cluster};
 use crate::support::pgbouncer::{self, PgBouncer};
+use crate::support::proxy::{Proxy, Then};
 
 /// A server whose answers are those of another one, with some bytes changed for as many others: a major that is not
 /// installed here.
@@ -158,4 +159,30 @@ fn another_projects_database_is_told() {
     expect(&document(doctor(&project, &database), 0), &[("identity", "ok"), ("history", "ok")]);
     let found = document(doctor(&project, &database).args(["--env", "production"]), 1);
     expect(&found, &[("identity", "fail: database.wrong_environment"), ("rights", "ok")]);
+    // The mark is told beside a history that is none, too.
+    database.exec("ALTER TABLE refinery_schema_history RENAME version TO other");
+    let found = document(doctor(&project, &database).args(["--env", "production"]), 1);
+    expect(&found, &[("history", "fail: malformed"), ("identity", "fail: database.wrong_environment")]);
+}
+
+#[test]
+fn indexes_of_another_version_of_the_collation_are_built_without_blocking_writers() {
+    if support::server().version.major() < 15 {
+        return;
+    }
+    let (project, database) = site("");
+    let proxy = Proxy::start(&database, |_, sql| match sql.contains("d.datcollversion::text") {
+        true => Then::Instead(
+            sql.replace("d.datcollversion::text", "'1'::text")
+                .replace("pg_database_collation_actual_version(d.oid)::text", "'2'::text"),
+        ),
+        false => Then::Forward,
+    });
+    let found = document(doctor(&project, proxy.url(&database).as_str()), 0);
+    expect(&found, &[("locale", "warn: collation")]);
+    let next = examination(&found, "locale")["problems"][0]["next"].as_str().unwrap();
+    let (first, then) = next.split_once("; only when that succeeded: ").unwrap();
+    assert_eq!(first, format!("REINDEX (CONCURRENTLY) DATABASE {}", database.name()));
+    database.exec(first);
+    database.exec(then);
 }

@@ -113,14 +113,14 @@ fn a_probe_of_doctor_leaves_nothing_also_when_it_is_interrupted() {
     assert_eq!(bucket.objects(), [""; 0]);
     // The probe is there while it is read, which takes a while.
     let proxy = Proxy::before(bucket.port, |request| {
-        if request.method == "GET" && request.target.contains(".probe.") {
+        if request.is("GET", ".probe") {
             std::thread::sleep(std::time::Duration::from_secs(2));
         }
         Deed::Pass
     });
     site.settings(&bucket, &proxy.endpoint(), "");
     let doctor = site.trueup(&["doctor"]).start();
-    wait_for("the probe", || bucket.objects().iter().any(|object| object.contains(".probe.")));
+    wait_for("the probe", || bucket.objects().iter().any(|object| object.ends_with(".probe")));
     doctor.stop(Signal::SIGINT, std::time::Duration::from_secs(15)).exit(4).says("interrupted by SIGINT");
     assert_eq!(bucket.objects(), [""; 0]);
     // A bucket that takes nothing.
@@ -130,4 +130,25 @@ fn a_probe_of_doctor_leaves_nothing_also_when_it_is_interrupted() {
     });
     site.settings(&bucket, &proxy.endpoint(), "");
     site.unseen(site.trueup(&["doctor"])).exit(1).says("FAIL store: ");
+}
+
+#[test]
+fn a_role_that_only_takes_backups_is_warned_by_doctor() {
+    let Some(bucket) = server::bucket() else { return };
+    let site = Site::of(1);
+    for (denied, said) in [("GET", "could not be read from"), ("DELETE", "could not be removed from")] {
+        // A multipart upload that is given up is no object.
+        let proxy = Proxy::before(bucket.port, move |request| match request.is(denied, ".probe") {
+            true => Deed::Answer("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>".to_owned()),
+            false => Deed::Pass,
+        });
+        site.settings(&bucket, &proxy.endpoint(), "");
+        for _ in 0..2 {
+            let ran = site.unseen(site.trueup(&["doctor"]).env("COLUMNS", "400"));
+            ran.says(["WARN store: the probe some/place/.probe ", said]).lacks("FAIL store");
+        }
+        site.run(&["backup"]).exit(0);
+    }
+    let probes = bucket.objects().iter().filter(|object| object.contains("probe")).count();
+    assert_eq!(probes, 1, "one that may not be removed is the only one: {:?}", bucket.objects());
 }

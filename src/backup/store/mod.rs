@@ -114,15 +114,20 @@ impl Store {
         }
     }
 
-    /// Writes a probe object, reads it back, and removes it: all that a backup needs. A directory that does not exist is made
-    /// for that, and removed. Nothing is left behind when this is dropped meanwhile, in a bucket but for what a request that is
-    /// under way does.
+    /// Checks that a backup can be written, and whether a probe can be written, read back and removed. A directory that does
+    /// not exist is made for that, and removed. Nothing is left behind when this is dropped meanwhile, in a bucket but for what
+    /// a request that is under way does. Returns what does not work, and is not needed to take a backup.
     ///
     /// # Errors
-    /// Exit 4: it cannot be written, read or removed.
-    pub async fn probe(&self) -> Result<()> {
+    /// Exit 4: no backup can be written.
+    pub async fn probe(&self) -> Result<Vec<Failure>> {
         match self {
-            Self::Local(local) => local.probe().map_err(Into::into),
+            Self::Local(local) => {
+                // A network drive that is away keeps whoever asks it waiting.
+                let local = local.clone();
+                tokio::task::spawn_blocking(move || local.probe()).await??;
+                Ok(Vec::new())
+            }
             #[cfg(feature = "objects")]
             Self::Object(object) => object.probe().await.map_err(Into::into),
         }
@@ -339,4 +344,33 @@ fn parse_manifest(text: &str, id: &str) -> Result<Manifest, String> {
 /// The failure of a store.
 fn broken(doing: impl std::fmt::Display, why: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::RolledBack, format!("{doing}: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::task::Poll;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_that_does_not_answer_keeps_nobody_else_waiting() {
+        let builder = &mut tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.max_blocking_threads(1).build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        runtime.block_on(async {
+            // Nothing that blocks begins before this has ended.
+            let (goes_on, waits) = mpsc::channel::<()>();
+            let busy = tokio::task::spawn_blocking(move || waits.recv());
+            let store = Store::local(dir.path());
+            let mut probing = pin!(store.probe());
+            let is_pending =
+                poll_fn(|context| Poll::Ready(probing.as_mut().poll(context).is_pending())).await;
+            assert!(is_pending, "it was asked on the thread that everything else needs");
+            drop(goes_on);
+            assert!(busy.await.unwrap().is_err() && probing.await.unwrap().is_empty());
+        });
+    }
 }

@@ -17,7 +17,7 @@ use args::DoctorArgs;
 /// With the exit codes of the contract.
 pub(super) async fn run(settings: &Settings, args: &DoctorArgs, stop: StopSignal) -> Result<Exit> {
     let bundle = args.bundle.as_deref().map(BundleFile::create).transpose()?;
-    let mut report = doctor::examine(settings, &stop).await?;
+    let mut report = doctor::examine(settings, bundle.is_some(), &stop).await?;
     if let Some(bundle) = bundle {
         bundle.write(&mut report)?;
     }

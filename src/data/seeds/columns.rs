@@ -127,6 +127,11 @@ pub fn search_path(text: &str) -> impl Iterator<Item = SmolStr> {
 }
 
 impl Seed {
+    /// The tables that it may be about, in the order of the search_path; one for a qualified name.
+    pub fn candidates(&self, search_path: &str) -> Vec<TableName> {
+        candidates(&self.table.value, search_path).unwrap_or_default()
+    }
+
     /// The table of the seed. `find` returns the columns of the table with this schema and name, where it exists.
     pub fn find(
         &self,

@@ -90,7 +90,7 @@ impl Target {
         self.options(tls, application).connect().await.map_err(|error| (tls, error))
     }
 
-    fn check_certificates(&self) -> Result<(), Failure> {
+    pub(super) fn check_certificates(&self) -> Result<(), Failure> {
         let client = self.client_certificate.as_ref();
         let files = [
             ("sslrootcert", self.root_certificate.as_ref()),
@@ -102,6 +102,7 @@ impl Target {
             let unreadable = |why: &str| {
                 Failure::usage(format!("{parameter}: {} cannot be read: {why}", path.display()))
                     .code(ErrorCode::CONNECTION_TLS)
+                    .next(format!("name a file that this account can read: {parameter}=FILE in the URL"))
             };
             // A pipe would keep the connection waiting.
             if path.metadata().is_ok_and(|found| !found.is_file()) {

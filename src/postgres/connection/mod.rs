@@ -26,6 +26,6 @@ pub use session::{
     Session, end_abandoned, limit_unused,
 };
 pub use target::Target;
-pub use tls::{ServerCertificate, ServerTls, TlsAnswer};
+pub use tls::{Distrust, ServerCertificate, ServerTls, TlsAnswer};
 pub use value::{FromValue, RowError, read as read_value};
 pub use version::ServerVersion;

@@ -25,6 +25,7 @@ pub struct Target {
     /// `URL`, `PGPASSWORD`, or the password file.
     password_source: Option<String>,
     pub(super) tls: PgSslMode,
+    says_tls: bool,
     pub(super) root_certificate: Option<PathBuf>,
     pub(super) client_certificate: Option<(PathBuf, PathBuf)>,
     /// The protected environment that forbids a remote connection without TLS where the URL would put up with one.
@@ -50,6 +51,7 @@ impl Target {
         Ok(Self {
             // libpq: sslmode is ignored for Unix sockets.
             tls: if socket { PgSslMode::Disable } else { url.tls },
+            says_tls: url.says_tls && !socket,
             host: url.host,
             port: url.port,
             database: url.database,
@@ -161,6 +163,11 @@ impl Target {
     /// The `sslmode`, as libpq calls it.
     pub fn tls_mode(&self) -> &'static str {
         tls_word(self.tls)
+    }
+
+    /// Whether the URL says which `sslmode`, and it counts.
+    pub fn says_tls_mode(&self) -> bool {
+        self.says_tls
     }
 
     /// What the URL says without effect, and other things worth knowing (`-v`).

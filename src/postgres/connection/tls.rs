@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +22,7 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use super::Target;
+use crate::error::{ErrorCode, Failure};
 
 /// The request for TLS (manual, "Message Formats": SSLRequest).
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
@@ -43,10 +45,20 @@ pub struct ServerTls {
     pub protocol: String,
     /// The server's certificate, then those that it sends beside it.
     pub chain: Vec<ServerCertificate>,
-    /// Why this machine does not trust the chain; `None` where it does. That it has expired is no such reason.
-    pub untrusted: Option<String>,
+    /// Why this machine does not trust the chain; `None` where it does. That the server's own certificate has expired is no such
+    /// reason.
+    pub untrusted: Option<Distrust>,
     /// Whether the certificate is for the host that was asked for.
     pub fits_host: bool,
+}
+
+/// Why a chain of certificates is not trusted.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// A certificate above the server's own is not valid now; which one, where the server sends it.
+    Outdated(Option<ServerCertificate>),
+    /// Another reason, as a clause.
+    Other(String),
 }
 
 /// A certificate.
@@ -64,27 +76,52 @@ pub struct ServerCertificate {
     pub not_after: SystemTime,
 }
 
+impl ServerCertificate {
+    /// Whether it is valid at a moment.
+    pub fn is_valid_at(&self, moment: SystemTime) -> bool {
+        (self.not_before..=self.not_after).contains(&moment)
+    }
+}
+
 impl Target {
     /// Asks the server for TLS, and looks at it.
     ///
     /// # Errors
-    /// The connection's; `sslrootcert` cannot be read; the server and this machine have no TLS in common.
-    pub async fn look_at_tls(&self, limit: Duration) -> io::Result<TlsAnswer> {
+    /// The connection's; the server and this machine have no TLS in common. Before there is a connection: `sslrootcert`
+    /// cannot be read.
+    pub async fn look_at_tls(&self, limit: Duration) -> Result<TlsAnswer, Failure> {
+        self.check_certificates()?;
+        let roots = self.root_certificate.clone();
+        let reading = tokio::task::spawn_blocking(move || roots_of(roots.as_deref()));
+        let roots = reading.await.map_err(io::Error::other).and_then(|roots| roots).map_err(|error| {
+            let file = self.root_certificate.as_deref().unwrap_or(Path::new(""));
+            Failure::usage(format!("sslrootcert: {} cannot be read: {error}", file.display()))
+                .code(ErrorCode::CONNECTION_TLS)
+                .next("name a file of PEM certificates: sslrootcert=FILE")
+        })?;
+        self.ask_for_tls(limit, roots).await.map_err(|error| {
+            Failure::cannot_tell(format!("{}: TLS: {error}", self.place()))
+                .code(ErrorCode::CONNECTION_TLS)
+                .next("the server's log says why; `openssl s_client -starttls postgres -connect HOST:PORT` shows more")
+        })
+    }
+
+    async fn ask_for_tls(&self, limit: Duration, roots: RootCertStore) -> io::Result<TlsAnswer> {
         let connecting = tokio::net::TcpStream::connect((self.host(), self.port()));
         let stream = tokio::time::timeout(limit, connecting).await.map_err(|_| ErrorKind::TimedOut)??;
         let stream = stream.into_std()?;
-        let (host, roots) = (self.host().to_owned(), self.root_certificate.clone());
+        let host = self.host().to_owned();
         let look = move || {
             stream.set_nonblocking(false)?;
             stream.set_read_timeout(Some(limit))?;
             stream.set_write_timeout(Some(limit))?;
-            ask(stream, &host, roots.as_deref())
+            ask(stream, &host, &roots)
         };
         tokio::task::spawn_blocking(look).await.map_err(io::Error::other)?
     }
 }
 
-fn ask(mut stream: TcpStream, host: &str, roots: Option<&std::path::Path>) -> io::Result<TlsAnswer> {
+fn ask(mut stream: TcpStream, host: &str, roots: &RootCertStore) -> io::Result<TlsAnswer> {
     stream.write_all(&SSL_REQUEST)?;
     let mut answer = [0];
     stream.read_exact(&mut answer)?;
@@ -110,7 +147,7 @@ fn ask(mut stream: TcpStream, host: &str, roots: Option<&std::path::Path>) -> io
         shaken?;
     }
     let protocol = connection.protocol_version().and_then(|version| version.as_str());
-    let (untrusted, fits_host) = judge(&chain, &name, &roots_of(roots)?, &provider);
+    let (untrusted, fits_host) = judge(&chain, &name, roots, &provider);
     Ok(TlsAnswer::Offered(ServerTls {
         protocol: protocol.unwrap_or("TLS").replace('_', "."),
         chain: chain.iter().map(read).collect(),
@@ -120,7 +157,7 @@ fn ask(mut stream: TcpStream, host: &str, roots: Option<&std::path::Path>) -> io
 }
 
 /// The roots that the URL names, else those of the system.
-fn roots_of(file: Option<&std::path::Path>) -> io::Result<RootCertStore> {
+fn roots_of(file: Option<&Path>) -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     match file {
         None => {
@@ -130,6 +167,9 @@ fn roots_of(file: Option<&std::path::Path>) -> io::Result<RootCertStore> {
         Some(file) => {
             for certificate in CertificateDer::pem_file_iter(file).map_err(io::Error::other)? {
                 roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
+            }
+            if roots.is_empty() {
+                return Err(io::Error::other("it has no certificate"));
             }
         }
     }
@@ -142,28 +182,41 @@ fn judge(
     host: &ServerName<'_>,
     roots: &RootCertStore,
     provider: &CryptoProvider,
-) -> (Option<String>, bool) {
+) -> (Option<Distrust>, bool) {
+    let other = |why: String| Some(Distrust::Other(why));
     let Some((own, others)) = chain.split_first() else {
-        return (Some("the server sends no certificate".to_owned()), false);
+        return (other("the server sends no certificate".to_owned()), false);
     };
     let parsed = match ParsedCertificate::try_from(own) {
         Ok(parsed) => parsed,
-        Err(error) => return (Some(error.to_string()), false),
+        Err(error) => return (other(error.to_string()), false),
     };
+    let ServerCertificate { not_before, not_after, .. } = read(own);
+    // An expired certificate is judged at its end: what it was signed by does not depend on that.
+    let moment = SystemTime::now().min(not_after).max(not_before);
+    let since_1970 = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let algorithms = provider.signature_verification_algorithms.all;
-    let signed =
-        verify_server_cert_signed_by_trust_anchor(&parsed, roots, others, UnixTime::now(), algorithms);
+    let signed = verify_server_cert_signed_by_trust_anchor(
+        &parsed,
+        roots,
+        others,
+        UnixTime::since_unix_epoch(since_1970),
+        algorithms,
+    );
     let untrusted = match signed {
         Ok(()) => None,
         Err(rustls::Error::InvalidCertificate(why)) => match why {
             CertificateError::Expired
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. } => None,
-            CertificateError::UnknownIssuer => Some("signed by nobody whom this machine trusts".to_owned()),
-            why => Some(why.to_string()),
+            | CertificateError::NotValidYetContext { .. } => {
+                let sent = others.iter().map(read).find(|sent| !sent.is_valid_at(moment));
+                Some(Distrust::Outdated(sent))
+            }
+            CertificateError::UnknownIssuer => other("signed by nobody whom this machine trusts".to_owned()),
+            why => other(why.to_string()),
         },
-        Err(error) => Some(error.to_string()),
+        Err(error) => other(error.to_string()),
     };
     (untrusted, verify_server_name(&parsed, host).is_ok())
 }

@@ -20,6 +20,8 @@ pub(super) struct ConnectionUrl {
     pub(super) password: Option<String>,
     pub(super) database: String,
     pub(super) tls: PgSslMode,
+    /// Whether it says which mode, rather than leave it to the default.
+    pub(super) says_tls: bool,
     pub(super) root_certificate: Option<PathBuf>,
     pub(super) client_certificate: Option<(PathBuf, PathBuf)>,
     pub(super) connect_timeout: Option<Duration>,
@@ -278,6 +280,7 @@ impl Raw {
             role: self.user,
             password: self.password,
             database,
+            says_tls: tls.is_some(),
             tls: tls.unwrap_or(PgSslMode::Prefer),
             root_certificate,
             client_certificate,
@@ -445,6 +448,8 @@ mod tests {
     #[test]
     fn tls_modes_are_libpqs() {
         let mode = |text| format!("{:?}", parse(text).tls);
+        let says = |text| parse(text).says_tls;
+        assert!(!says("postgres://ssl.example.com/ssl") && says("postgres://db/x?sslrootcert=system"));
         assert_eq!(mode("postgres://db/x"), "Prefer");
         assert_eq!(mode("postgres://db/x?sslmode=require"), "Require");
         assert_eq!(mode("postgres://db/x?sslmode=require&sslrootcert=/ca"), "VerifyCa");

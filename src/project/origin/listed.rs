@@ -11,6 +11,7 @@ use super::super::output::CHARACTERS;
 use super::super::settings::Settings;
 use super::Origin;
 use crate::migrations::tools::MigrationTool;
+use crate::postgres::connection::Target;
 use crate::text::{duration, plural, size};
 
 /// A setting.
@@ -55,10 +56,15 @@ fn count(entries: usize) -> Option<String> {
     (entries > 0).then(|| plural(entries, "value"))
 }
 
-/// A program without its arguments, which may hold secrets.
+/// A program without its arguments, which may hold secrets. A first word that is no name of a program may hold some, too:
+/// an assignment, or a line for a shell.
 fn program(words: &[String]) -> Option<String> {
     let (first, rest) = words.split_first()?;
-    Some(if rest.is_empty() { first.clone() } else { format!("{first} ...") })
+    Some(match (first.contains(['=', ' ']), rest.is_empty()) {
+        (true, _) => "...".to_owned(),
+        (false, true) => first.clone(),
+        (false, false) => format!("{first} ..."),
+    })
 }
 
 fn joined<'t>(texts: impl IntoIterator<Item = &'t str>) -> Option<String> {
@@ -105,7 +111,7 @@ impl List<'_> {
             None => Origin::Default,
         };
         self.add_from("password", source.map(|_| "(not shown)".to_owned()), origin);
-        let says_tls = settings.url().is_some_and(|url| url.contains("ssl"));
+        let says_tls = target.as_ref().is_some_and(Target::says_tls_mode);
         let origin = if says_tls { Origin::Url } else { Origin::Default };
         self.add_from("sslmode", target.map(|target| target.tls_mode().to_owned()), origin);
     }
@@ -385,5 +391,27 @@ mod tests {
             assert!(value.is_none() || found == value, "{name}: {found:?}");
         }
         assert!(!format!("{list:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_does_not_decide_is_no_origin() {
+        let origin = |name: &str, variables: &[(&'static str, &'static str)]| {
+            one(&list("", variables, &Shared::default()), name).1
+        };
+        assert_eq!(origin("sslmode", &[("DATABASE_URL", "postgres://app@ssl.example.com/ssl")]), "default");
+        assert_eq!(origin("--color", &[("CLICOLOR_FORCE", "0")]), "default");
+        assert_eq!(origin("--color", &[("CLICOLOR_FORCE", "1")]), "variable CLICOLOR_FORCE");
+        assert_eq!(origin("locale", &[("LC_CTYPE", "C.UTF-8"), ("LANG", "C")]), "variable LC_CTYPE");
+        assert_eq!(origin("locale", &[("TERM", "dumb"), ("LANG", "C.UTF-8")]), "variable TERM");
+    }
+
+    #[test]
+    fn no_argument_of_a_program_is_shown() {
+        let shown = |words: &[&str]| program(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+        assert_eq!(shown(&[]), None);
+        assert_eq!(shown(&["pgbackrest"]).unwrap(), "pgbackrest");
+        assert_eq!(shown(&["pgbackrest", "canary"]).unwrap(), "pgbackrest ...");
+        assert_eq!(shown(&["PW=canary", "pgbackrest"]).unwrap(), "...");
+        assert_eq!(shown(&["pgbackrest --pw canary"]).unwrap(), "...");
     }
 }

@@ -90,7 +90,7 @@ struct BundledMigration {
 
 /// Reads what only a bundle has. What cannot be read is left out: the examinations say why.
 pub(super) async fn details(around: &mut Surroundings<'_>) -> BundleDetails {
-    let server_settings = match around.version {
+    let server_settings = match around.answering() {
         Some(_) => server_settings(around).await.unwrap_or_default(),
         None => Vec::new(),
     };

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use serde::Serialize;
 
 use super::surroundings::Surroundings;
-use crate::error::Failure;
+use crate::error::{Failure, FailurePlace};
 
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -52,13 +52,18 @@ pub(crate) struct Problem {
     pub(super) what: String,
     /// What to do about it.
     pub(super) next: String,
+    /// The place in a file that it is about, where it is about one.
+    #[serde(skip)]
+    pub(super) at: Option<FailurePlace>,
 }
 
 /// What an examination comes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Examined {
-    /// How it is, in a few words; empty where the first problem says it.
+    /// How it is, in a few words.
     pub(super) what: String,
+    /// Whether that is said of it also where something is not well, and not the worst problem.
+    pub(super) is_told_whole: bool,
     /// What is not well.
     pub(super) problems: Vec<Problem>,
     /// Why it was not asked, where it was not.
@@ -94,8 +99,12 @@ impl Examined {
     }
 
     /// Adds a failure as a problem.
-    pub(super) fn and_failure(self, grade: Grade, failure: &Failure) -> Self {
-        self.and(grade, failure.error_code().as_str(), &failure.what, &failure.next)
+    pub(super) fn and_failure(mut self, grade: Grade, failure: &Failure) -> Self {
+        self = self.and(grade, failure.error_code().as_str(), &failure.what, &failure.next);
+        if let Some(added) = self.problems.last_mut() {
+            added.at.clone_from(&failure.at);
+        }
+        self
     }
 
     /// Adds a problem.
@@ -107,7 +116,8 @@ impl Examined {
         what: impl Into<String>,
         next: impl Into<String>,
     ) -> Self {
-        self.problems.push(Problem { code: code.to_owned(), grade, what: what.into(), next: next.into() });
+        let code = code.to_owned();
+        self.problems.push(Problem { code, grade, what: what.into(), next: next.into(), at: None });
         self
     }
 

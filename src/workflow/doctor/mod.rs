@@ -20,6 +20,7 @@ use crate::project::Settings;
 use crate::text::duration;
 use crate::writer::{StopSignal, interrupted};
 
+use bundle::BundleDetails;
 pub(crate) use bundle::BundleFile;
 pub(crate) use examination::DoctorExamination;
 use examination::{Examined, TimeLimit};
@@ -52,27 +53,55 @@ pub(crate) const EXAMINATIONS: &[DoctorExamination] = &[
     here::terminal::EXAMINATION,
 ];
 
-/// Makes all examinations.
+/// Makes all examinations. `is_bundled`: also reads what only a bundle has.
 ///
 /// # Errors
 /// Exit 4: a signal came.
-pub(crate) async fn examine(settings: &Settings, stop: &StopSignal) -> anyhow::Result<DoctorReport> {
+pub(crate) async fn examine(
+    settings: &Settings,
+    is_bundled: bool,
+    stop: &StopSignal,
+) -> anyhow::Result<DoctorReport> {
     let mut around = Surroundings::new(settings, SystemTime::now());
     let mut examined: Vec<(&'static DoctorExamination, Examined)> = Vec::new();
     for examination in EXAMINATIONS {
-        let done = match unmet(examination, &examined) {
+        let done = match unmet(examination, &examined, around.is_lost) {
             Some(why) => Examined::not_asked(why),
             None => within(examination, &mut around, stop).await?,
         };
         examined.push((examination, done));
     }
-    let report = DoctorReport::new(&mut around, examined).await;
+    let details = match is_bundled {
+        true => until(stop, bundle::details(&mut around)).await?,
+        false => BundleDetails::default(),
+    };
+    let report = DoctorReport::new(&around, examined, details);
     around.close().await;
     Ok(report)
 }
 
-/// Why an examination is not made: one that it needs was not well.
-fn unmet(examination: &DoctorExamination, examined: &[(&DoctorExamination, Examined)]) -> Option<String> {
+/// Waits for work that a signal breaks off.
+///
+/// # Errors
+/// Exit 4: a signal came.
+async fn until<T>(stop: &StopSignal, work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let mut signal = stop.clone();
+    tokio::select! {
+        biased;
+        done = work => Ok(done),
+        signal = signal.wait() => Err(interrupted(signal).into()),
+    }
+}
+
+/// Why an examination is not made: one that it needs was not well, or the connection is lost.
+fn unmet(
+    examination: &DoctorExamination,
+    examined: &[(&DoctorExamination, Examined)],
+    is_lost: bool,
+) -> Option<String> {
+    if is_lost && examination.needs.contains(&network::authentication::EXAMINATION.name) {
+        return Some("the connection was lost".to_owned());
+    }
     let (failed, done) = examined
         .iter()
         .find(|(other, done)| examination.needs.contains(&other.name) && done.grade().is_in_the_way())?;
@@ -95,18 +124,11 @@ async fn within(
         TimeLimit::Connecting => around.settings.database.connect_timeout + Duration::from_secs(1),
         TimeLimit::Of(seconds) => Duration::from_secs(seconds),
     };
-    let mut signal = stop.clone();
-    let signal = async {
-        match examination.is_finished_first {
-            true => std::future::pending().await,
-            false => signal.wait().await,
-        }
-    };
     around.limit = limit;
-    let done = tokio::select! {
-        biased;
-        done = tokio::time::timeout(limit, (examination.examine)(around)) => done,
-        signal = signal => return Err(interrupted(signal).into()),
+    let work = tokio::time::timeout(limit, (examination.examine)(around));
+    let done = match examination.is_finished_first {
+        true => work.await,
+        false => until(stop, work).await?,
     };
     if let Some(signal) = stop.asked() {
         return Err(interrupted(signal).into());
@@ -141,11 +163,13 @@ mod tests {
     fn what_needs_something_that_failed_is_not_asked() {
         let of = |name: &str| EXAMINATIONS.iter().find(|one| one.name == name).unwrap();
         let failed = vec![(of("tcp"), Examined::fail("x", "closed", ""))];
-        assert_eq!(unmet(of("authentication"), &failed).unwrap(), "tcp failed");
-        assert_eq!(unmet(of("store"), &failed), None);
+        assert_eq!(unmet(of("authentication"), &failed, false).unwrap(), "tcp failed");
+        assert_eq!(unmet(of("store"), &failed, false), None);
         let passed_on = vec![(of("authentication"), Examined::not_asked("tcp failed"))];
-        assert_eq!(unmet(of("rights"), &passed_on).unwrap(), "tcp failed");
+        assert_eq!(unmet(of("rights"), &passed_on, false).unwrap(), "tcp failed");
         let warned = vec![(of("authentication"), Examined::warn("x", "slow", ""))];
-        assert_eq!(unmet(of("rights"), &warned), None);
+        assert_eq!(unmet(of("rights"), &warned, false), None);
+        assert_eq!(unmet(of("rights"), &warned, true).unwrap(), "the connection was lost");
+        assert_eq!(unmet(of("store"), &warned, true), None);
     }
 }

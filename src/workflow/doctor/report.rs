@@ -1,16 +1,18 @@
 //! The report: one table that is read in some seconds, what to do below for what is not well, and the settings that somebody
 //! gave. All formats come from the same findings.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::Surroundings;
-use super::bundle::{self, BundleDetails};
+use super::bundle::BundleDetails;
 use super::examination::{DoctorExamination, Examined, Grade, Problem};
 use crate::error::Exit;
 use crate::findings::{Change, Finding, Location, Remedy, Severity, Sides, Summary};
 use crate::output::view::{Content, Headline, Table, Text, Tone, View};
 use crate::output::{Envelope, Report};
-use crate::project::{ListedSetting, SETTINGS_FILE};
+use crate::project::{ListedSetting, Project};
 use crate::text::plural;
 
 /// What the examinations came to.
@@ -62,7 +64,7 @@ impl ExaminationReport {
             (None, Some(worst)) => {
                 let first = worst.what.lines().next().unwrap_or_default();
                 match done.problems.len() {
-                    _ if examination.name == "rights" => done.what.clone(),
+                    _ if done.is_told_whole => done.what.clone(),
                     1 => first.to_owned(),
                     count => format!("{first}; and {} more", count - 1),
                 }
@@ -82,7 +84,7 @@ impl ExaminationReport {
         }
     }
 
-    fn findings(&self) -> impl Iterator<Item = Finding> {
+    fn findings(&self, project: &Project) -> impl Iterator<Item = Finding> {
         self.problems.iter().map(|problem| {
             let severity = if problem.grade == Grade::Fail { Severity::Error } else { Severity::Warning };
             let code = match problem.code.contains('.') {
@@ -93,18 +95,22 @@ impl ExaminationReport {
                 "" => Remedy::default(),
                 next => Remedy::advice(next),
             };
-            Finding::new(code, severity, "examination", self.name, Change::Different)
+            let finding = Finding::new(code, severity, "examination", self.name, Change::Different)
                 .sides(Sides::new(&problem.what, ""))
-                .remedy(remedy)
-                .at(Location::new(SETTINGS_FILE, 1))
+                .remedy(remedy);
+            match &problem.at {
+                Some(at) => finding.at(Location::new(project.display(Path::new(&at.file)), at.line)),
+                None => finding,
+            }
         })
     }
 }
 
 impl DoctorReport {
-    pub(super) async fn new(
-        around: &mut Surroundings<'_>,
+    pub(super) fn new(
+        around: &Surroundings<'_>,
         examined: Vec<(&'static DoctorExamination, Examined)>,
+        details: BundleDetails,
     ) -> Self {
         let settings = around.settings;
         let redact = |text: &str| settings.secrets.redact(text);
@@ -112,7 +118,8 @@ impl DoctorReport {
             .into_iter()
             .map(|(examination, done)| ExaminationReport::of(examination, done, &redact))
             .collect();
-        let findings: Vec<Finding> = examinations.iter().flat_map(ExaminationReport::findings).collect();
+        let findings: Vec<Finding> =
+            examinations.iter().flat_map(|one| one.findings(&settings.project)).collect();
         let listed = settings
             .list()
             .into_iter()
@@ -128,7 +135,7 @@ impl DoctorReport {
             is_unanswered: around.is_unanswered,
             all_settings: settings.output.verbose,
             bundle: None,
-            details: bundle::details(around).await,
+            details,
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Surroundings<'s> {
     pub(super) target: Option<Target>,
     /// Whether a server was asked for, and none has said anything.
     pub(super) is_unanswered: bool,
+    /// Whether the connection was lost, and no other one was to be had.
+    pub(super) is_lost: bool,
     /// The version of the server that answered.
     pub(super) version: Option<ServerVersion>,
     /// The migrations of the project, and where the database is in them.
@@ -39,6 +41,7 @@ impl<'s> Surroundings<'s> {
             now,
             target: None,
             is_unanswered: false,
+            is_lost: false,
             version: None,
             migrations: Vec::new(),
             status: None,
@@ -53,6 +56,11 @@ impl<'s> Surroundings<'s> {
     /// It is not known: what asks needs the examination of the address.
     pub(super) fn target(&self) -> Result<&Target, Failure> {
         self.target.as_ref().ok_or_else(|| Failure::cannot_tell("the address of the database is not known"))
+    }
+
+    /// The version of the server, where it can be asked something.
+    pub(super) fn answering(&self) -> Option<ServerVersion> {
+        self.version.filter(|_| !self.is_lost)
     }
 
     /// Keeps a connection.
@@ -72,8 +80,12 @@ impl<'s> Surroundings<'s> {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => {
+                // So it stays when it is given up meanwhile.
+                self.is_lost = true;
                 let connecting = self.target()?.connect(&self.settings.application()).await;
-                connecting.map_err(failure_of)?
+                let session = connecting.map_err(failure_of)?;
+                self.is_lost = false;
+                session
             }
         };
         let done = work(&mut session).await;

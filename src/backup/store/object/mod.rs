@@ -35,6 +35,8 @@ pub(super) use upload::BucketUpload;
 const WRITING: &str = "writing";
 /// The object that a check of the permissions begins to upload.
 const READY: &str = "ready";
+/// The object that `trueup doctor` writes, reads and deletes.
+const PROBE_OBJECT: &str = ".probe";
 /// The number of manifests that are read at the same time.
 const AT_ONCE: usize = 8;
 /// Objects without a manifest count as left behind from this age on. A running upload renews its record every hour.
@@ -108,31 +110,41 @@ impl BucketStore {
         tried.await.map_err(refused)
     }
 
-    /// The requests go on when this is dropped: a probe that was written is removed. Each has a time limit of its own.
-    pub(super) async fn probe(&self) -> Result<(), Failure> {
-        self.find_credentials(Exit::Refused).await?;
-        let path = self.root.clone().join(format!(".probe.{}", ulid::Ulid::generate()));
+    /// Tries what a backup needs, then writes, reads and deletes a probe; whoever only takes backups may lack the rights to
+    /// read and to delete. What these came to is returned. The requests go on when this is dropped: a probe that was written
+    /// is removed. Each has a time limit of its own.
+    pub(super) async fn probe(&self) -> Result<Vec<Failure>, Failure> {
+        self.check_writable().await?;
+        // Always the same object: one that may not be deleted is the only one.
+        let path = self.root.clone().join(PROBE_OBJECT);
         let (store, probe) = (self.clone(), path.clone());
         let probing = tokio::spawn(async move {
-            let written = store.backend.put(&probe, PutPayload::from_static(PROBE)).await;
-            written.map_err(|error| ("written to", error))?;
+            store.backend.put(&probe, PutPayload::from_static(PROBE)).await?;
             let read = async { store.backend.get(&probe).await?.bytes().await }.await;
-            store.delete(&probe).await.map_err(|error| ("removed from", error))?;
-            read.map(|read| read == PROBE).map_err(|error| ("read from", error))
+            Ok::<_, Error>((read, store.delete(&probe).await))
         });
-        let same = match probing.await {
-            Ok(Ok(same)) => same,
-            Ok(Err((done, error))) => {
-                let doing = format!("a probe ({path}) could not be {done} {}", self.location());
-                return Err(self.words.failure(Exit::Refused, doing, &error));
-            }
-            Err(_) => false,
+        let failure = |done: &str, error: &Error| {
+            let doing = format!("the probe {path} could not be {done} {}", self.location());
+            self.words.failure(Exit::Refused, doing, error)
         };
-        if same {
-            return Ok(());
+        let unended = |error: tokio::task::JoinError| {
+            let what = format!("the probe {path} in {}: {error}", self.location());
+            Failure::new(Exit::Refused, what).code(ErrorCode::BACKUP_STORE_UNAVAILABLE)
+        };
+        let (read, deleted) =
+            probing.await.map_err(unended)?.map_err(|error| failure("written to", &error))?;
+        let mut failed = Vec::new();
+        match read {
+            Ok(read) if read == PROBE => {}
+            Ok(_) => {
+                let what =
+                    format!("{} answers with another object than was written: {path}", self.location());
+                return Err(Failure::new(Exit::Refused, what).code(ErrorCode::BACKUP_STORE_UNAVAILABLE));
+            }
+            Err(error) => failed.push(failure("read from", &error)),
         }
-        let what = format!("{} answers with another object than was written", self.location());
-        Err(Failure::new(Exit::Refused, what).code(ErrorCode::BACKUP_STORE_UNAVAILABLE))
+        failed.extend(deleted.err().map(|error| failure("removed from", &error)));
+        Ok(failed)
     }
 
     pub(super) async fn begin(&self, id: &str) -> Result<BucketUpload, Failure> {

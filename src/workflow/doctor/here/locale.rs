@@ -19,7 +19,7 @@ pub(in super::super) const EXAMINATION: DoctorExamination = DoctorExamination {
 fn examine<'a>(around: &'a mut Surroundings<'_>) -> Examining<'a> {
     Box::pin(async move {
         let here = if around.settings.output.ascii { "here ASCII" } else { "here UTF-8" };
-        let Some(version) = around.version else {
+        let Some(version) = around.answering() else {
             return Ok(Examined::ok(format!("{here}; the database did not answer")));
         };
         Ok(match database(around, version.major()).await {
@@ -62,7 +62,9 @@ async fn database(around: &mut Surroundings<'_>, major: u32) -> Result<Examined,
         let what = format!(
             "indexes of texts were built by version {recorded} of the collation, the server has {actual}"
         );
-        let next = format!("REINDEX DATABASE {name}; then ALTER DATABASE {name} REFRESH COLLATION VERSION");
+        let next = format!(
+            "REINDEX (CONCURRENTLY) DATABASE {name}; only when that succeeded: ALTER DATABASE {name} REFRESH COLLATION VERSION"
+        );
         examined = examined.and(Grade::Warn, "collation", what, next);
     }
     Ok(examined)

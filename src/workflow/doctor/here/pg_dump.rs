@@ -27,8 +27,7 @@ fn examine<'a>(around: &'a mut Surroundings<'_>) -> Examining<'a> {
         let backup = &settings.backup;
         let is_needed = backup.kind != BackupKind::Command && backup.required != BackupRequired::Never;
         Ok(match finding.await.map_err(|error| failure_of(error.into()))? {
-            Err(mut failure) => {
-                failure.what = failure.what.replace("; nothing was changed", "");
+            Err(failure) => {
                 Examined::default().and_failure(if is_needed { Grade::Fail } else { Grade::Warn }, &failure)
             }
             Ok(programs) => {

@@ -4,10 +4,12 @@ use super::super::examination::{DoctorExamination, Examined, Examining, TimeLimi
 use super::super::surroundings::{Surroundings, failure_of};
 use crate::error::ErrorCode;
 use crate::postgres::sql::identifier;
+use crate::writer;
 
 pub(in super::super) const EXAMINATION: DoctorExamination = DoctorExamination {
     name: "authentication",
-    help: "Whether the role may log in to the database, where its password came from, and, since PostgreSQL 16, by which method.",
+    help: "Whether the role may log in to the database, where its password came from, and, since PostgreSQL 16, by which method; \
+           whether it may take the role of [database] set_role.",
     needs: &["tcp"],
     limit: TimeLimit::Connecting,
     is_finished_first: false,
@@ -29,8 +31,14 @@ fn examine<'a>(around: &'a mut Surroundings<'_>) -> Examining<'a> {
         around.is_unanswered =
             session.as_ref().err().is_some_and(|failure| SILENT.contains(&failure.error_code()));
         let session = session?;
-        around.version = session.server_version().ok();
+        let version = session.server_version().ok();
         around.connected(session);
+        let settings = around.settings;
+        if let Some(role) = &settings.database.set_role {
+            let take = async |session: &mut _| writer::may_take_role(session, role, target.role()).await;
+            around.lend("taking the role", take).await?;
+        }
+        around.version = version;
         let password = match target.password_source() {
             Some("URL") => "password from the connection URL".to_owned(),
             Some(source) => format!("password from {source}"),

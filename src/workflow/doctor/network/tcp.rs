@@ -1,22 +1,27 @@
 //! `tcp`: whether something listens there.
 
 use std::io::{Error, ErrorKind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpStream, UnixStream};
 
 use super::super::examination::{DoctorExamination, Examined, Examining, TimeLimit};
 use super::super::surroundings::Surroundings;
 use crate::error::{ErrorCode, Failure};
+use crate::text::duration;
 
 pub(in super::super) const EXAMINATION: DoctorExamination = DoctorExamination {
     name: "tcp",
-    help: "Whether something listens at the host and port of the connection URL, or at its Unix socket, and how long that takes.",
+    help: "Whether something listens at the host and port of the connection URL, or at its Unix socket; how long that takes, from \
+           1 second on.",
     needs: &["dns"],
     limit: TimeLimit::Connecting,
     is_finished_first: false,
     examine,
 };
+
+/// What is said of a sooner answer is noise.
+const SLOW: Duration = Duration::from_secs(1);
 
 fn examine<'a>(around: &'a mut Surroundings<'_>) -> Examining<'a> {
     Box::pin(async move {
@@ -35,8 +40,8 @@ fn examine<'a>(around: &'a mut Surroundings<'_>) -> Examining<'a> {
         connected
             .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
             .map_err(|error| failure(&place, &error))?;
-        let taken = begun.elapsed().as_millis();
-        let taken = if taken < 1000 { String::new() } else { format!(" after {taken} ms") };
+        let taken = begun.elapsed();
+        let taken = if taken < SLOW { String::new() } else { format!(" after {}", duration(taken)) };
         Ok(Examined::ok(format!("{place} answers{taken}")))
     })
 }

@@ -4,15 +4,15 @@ use std::time::{Duration, SystemTime};
 
 use super::super::examination::{DoctorExamination, Examined, Examining, Grade, TimeLimit};
 use super::super::surroundings::Surroundings;
-use crate::error::{ErrorCode, Failure};
-use crate::postgres::connection::{ServerCertificate, ServerTls, TlsAnswer};
+use crate::postgres::connection::{Distrust, ServerCertificate, ServerTls, TlsAnswer};
 use crate::text::day;
 
 pub(in super::super) const EXAMINATION: DoctorExamination = DoctorExamination {
     name: "tls",
-    help: "Whether the server offers TLS; whether this machine trusts who signed its certificate (sslrootcert, else the system's \
-           roots); whether the certificate is for the host of the URL; until when it is valid. What the sslmode of the URL checks \
-           fails, what it does not check is a warning for another machine. A certificate that ends within 21 days is one, too.",
+    help: "Whether the server offers TLS; whether this machine trusts who signed its certificate, and who signed theirs \
+           (sslrootcert, else the system's roots); whether the certificate is for the host of the URL; until when it is valid. \
+           What the sslmode of the URL checks fails, what it does not check is a warning for another machine. A certificate that \
+           ends within 21 days is one, too.",
     needs: &["tcp"],
     limit: TimeLimit::Connecting,
     is_finished_first: false,
@@ -29,11 +29,7 @@ fn examine<'a>(around: &'a mut Surroundings<'_>) -> Examining<'a> {
             return Ok(Examined::ok("a Unix socket: TLS is not used"));
         }
         let limit = around.settings.database.connect_timeout;
-        let answer = target.look_at_tls(limit).await.map_err(|error| {
-            Failure::cannot_tell(format!("{}: TLS: {error}", target.place()))
-                .code(ErrorCode::CONNECTION_TLS)
-                .next("the server's log says why; `openssl s_client -starttls postgres -connect HOST:PORT` shows more")
-        })?;
+        let answer = target.look_at_tls(limit).await?;
         let asked = Asked {
             mode: target.tls_mode(),
             host: target.host(),
@@ -100,11 +96,8 @@ fn offered(tls: &ServerTls, asked: &Asked<'_>, now: SystemTime) -> Examined {
         examined = examined.and(Grade::Warn, "unused", what, next);
     }
     let checks = ["verify-ca", "verify-full"];
-    if now > own.not_after || now < own.not_before {
-        let what = match now > own.not_after {
-            true => format!("the server's certificate has expired on {ends}"),
-            false => format!("the server's certificate is valid from {} on", day(own.not_before)),
-        };
+    if !own.is_valid_at(now) {
+        let what = format!("the server's certificate {}", outdated(own, now));
         let grade = asked.grade(&checks).unwrap_or(Grade::Warn);
         examined = examined.and(grade, "expired", what, "give the server a new certificate, and reload it");
     } else if own.not_after < now + SOON {
@@ -122,8 +115,8 @@ fn offered(tls: &ServerTls, asked: &Asked<'_>, now: SystemTime) -> Examined {
         } else {
             String::new()
         };
+        let (why, next) = distrusted(why, now);
         let what = format!("the server's certificate is not trusted: {why}{unchecked}");
-        let next = "name the certificate authority in the URL: sslrootcert=FILE, and sslmode=verify-full";
         examined = examined.and(grade, "untrusted", what, next);
     }
     if let (false, Some(grade)) = (tls.fits_host, asked.grade(&["verify-full"])) {
@@ -134,6 +127,32 @@ fn offered(tls: &ServerTls, asked: &Asked<'_>, now: SystemTime) -> Examined {
         examined = examined.and(grade, "name", what, next);
     }
     examined
+}
+
+/// Why a chain is not trusted, and what to do.
+fn distrusted(why: &Distrust, now: SystemTime) -> (String, &'static str) {
+    let outdated = match why {
+        Distrust::Outdated(Some(above)) => {
+            format!("a certificate above it, {}, {}", above.subject, outdated(above, now))
+        }
+        Distrust::Outdated(None) => "a certificate above it is not valid now".to_owned(),
+        Distrust::Other(why) => {
+            let next = "name the certificate authority in the URL: sslrootcert=FILE, and sslmode=verify-full";
+            return (why.clone(), next);
+        }
+    };
+    (
+        outdated,
+        "give the server (ssl_cert_file) valid certificates of those who signed its own, and reload it",
+    )
+}
+
+/// How a certificate that is not valid now is outdated.
+fn outdated(certificate: &ServerCertificate, now: SystemTime) -> String {
+    match now > certificate.not_after {
+        true => format!("has expired on {}", day(certificate.not_after)),
+        false => format!("is valid from {} on", day(certificate.not_before)),
+    }
 }
 
 /// A certificate in one line.
@@ -167,7 +186,7 @@ mod tests {
             not_before: at(100),
             not_after: at(200),
         };
-        let untrusted = untrusted.map(str::to_owned);
+        let untrusted = untrusted.map(|why| Distrust::Other(why.to_owned()));
         ServerTls { protocol: "TLSv1.3".into(), chain: vec![certificate], untrusted, fits_host }
     }
 

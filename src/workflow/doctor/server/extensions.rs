@@ -33,7 +33,6 @@ fn examine<'a>(around: &'a mut Surroundings<'_>) -> Examining<'a> {
         let objects = lock.model.objects.iter().filter(|object| object.id.kind == Kind::Extension);
         let wanted: Vec<String> =
             objects.map(|object| object.id.name.to_string()).filter(|name| name != BUILT_IN).collect();
-        std::mem::forget(lock);
         if wanted.is_empty() {
             return Ok(Examined::ok("none is declared"));
         }

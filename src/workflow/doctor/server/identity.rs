@@ -2,14 +2,13 @@
 
 use super::super::examination::{DoctorExamination, Examined, Examining, Grade, TimeLimit};
 use super::super::surroundings::Surroundings;
-use crate::error::Failure;
 use crate::workflow::environment_mark;
 
 pub(in super::super) const EXAMINATION: DoctorExamination = DoctorExamination {
     name: "identity",
     help: "The environment and the project that the database is marked as, beside those that were asked for. \
            `trueup environment set` marks a database.",
-    needs: &["history"],
+    needs: &["project", "authentication"],
     limit: TimeLimit::Of(5),
     is_finished_first: false,
     examine,
@@ -18,8 +17,9 @@ pub(in super::super) const EXAMINATION: DoctorExamination = DoctorExamination {
 fn examine<'a>(around: &'a mut Surroundings<'_>) -> Examining<'a> {
     Box::pin(async move {
         let settings = around.settings;
-        let unread = || Failure::cannot_tell("the database's mark was not read");
-        let status = around.status.as_ref().ok_or_else(unread)?;
+        let Some(status) = around.status.as_ref() else {
+            return Ok(Examined::not_asked("history failed"));
+        };
         let (mark, database) = (status.mark(), &status.identity.database);
         environment_mark::refuse_foreign(settings, mark, database)?;
         environment_mark::expect(settings, mark, database)?;

@@ -6,15 +6,16 @@ use super::super::examination::{DoctorExamination, Examined, Examining, Grade, T
 use super::super::surroundings::{Surroundings, failure_of};
 use crate::data::seeds::Seeds;
 use crate::postgres::connection::{OwnedRow, RowError};
-use crate::postgres::sql::literal;
+use crate::postgres::sql::{QualifiedTable, literal};
 use crate::text::plural;
+use crate::workflow::plan_steps::history_place;
 
 pub(in super::super) const EXAMINATION: DoctorExamination = DoctorExamination {
     name: "rights",
     help: "Which commands the role may run, and for each other one the GRANTs that are missing. verify reads all tables of the \
-           declared schemas; seed writes those of schema/seeds; upgrade owns the tables, creates in the schemas, and writes the \
-           history and schema trueup; backup reads every table and sequence of the database; restore creates a database. What a \
-           single migration or check needs beyond that, `trueup gate` and the command itself say.",
+           declared schemas; seed writes those of schema/seeds; upgrade owns the tables, creates in the schemas, and makes and \
+           writes the history and schema trueup; backup reads every table and sequence of the database; restore creates a \
+           database. What a single migration or check needs beyond that, `trueup gate` and the command itself say.",
     needs: &["authentication"],
     limit: TimeLimit::Of(15),
     is_finished_first: false,
@@ -46,23 +47,64 @@ struct Roles {
 fn examine<'a>(around: &'a mut Surroundings<'_>) -> Examining<'a> {
     Box::pin(async move {
         let settings = around.settings;
-        let seeds = Seeds::read(&settings.project.seeds_dir).unwrap_or_default();
-        let seeds = seeds.tables.iter().map(|seed| seed.table.value.clone());
-        let history = around.status.as_ref().and_then(|status| status.history_table.clone());
+        let dir = settings.project.seeds_dir.clone();
+        let reading = tokio::task::spawn_blocking(move || Seeds::read(&dir)).await;
+        let (seeds, unread) = match reading.map_err(|error| failure_of(error.into()))? {
+            Ok(seeds) => (seeds, None),
+            Err(failure) => (Seeds::default(), Some(failure)),
+        };
         let sql = SQL
-            .replace("@schemas@", &array(settings.database.schemas.iter().cloned()))
-            .replace("@seeds@", &array(seeds))
-            .replace("@history@", &history.map_or_else(|| "NULL::text".to_owned(), |table| literal(&table)));
+            .replace("{schemas}", &array(&settings.database.schemas))
+            .replace("{histories}", &histories(around))
+            .replace("{place}", &place_of_new(around))
+            .replace("{seeds}", &seed_tables(&seeds, &settings.database.search_path));
         let rows = around.ask("looking up the role's rights", sql).await?;
         let (lacks, roles) = read(&rows).map_err(|error| failure_of(error.into()))?;
         let hidden = around.status.as_ref().is_some_and(|status| !status.invisible.is_empty());
-        Ok(judge(&lacks, &roles, hidden))
+        let examined = judge(&lacks, &roles, hidden);
+        Ok(match unread {
+            Some(failure) => examined.and_failure(Grade::Fail, &failure),
+            None => examined,
+        })
     })
 }
 
-fn array(texts: impl Iterator<Item = String>) -> String {
-    let texts: Vec<String> = texts.map(|text| literal(&text)).collect();
+fn array(texts: &[String]) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| literal(text)).collect();
     format!("ARRAY[{}]::text[]", texts.join(", "))
+}
+
+/// The schema in which trueup would make a history for the project's migrations.
+fn place_of_new(around: &Surroundings<'_>) -> String {
+    match around.settings.migrations.tool.is_none() && !around.migrations.is_empty() {
+        true => literal(&history_place(around.settings).schema),
+        false => "NULL".to_owned(),
+    }
+}
+
+/// The histories in the database as rows of VALUES, that of the project first.
+fn histories(around: &Surroundings<'_>) -> String {
+    let status = around.status.as_ref();
+    let own = status.and_then(|status| QualifiedTable::parse(status.history_table.as_deref()?));
+    let own = own.unwrap_or_else(|| history_place(around.settings));
+    let others = status.into_iter().flat_map(|status| &status.others);
+    let others = others.filter_map(|other| QualifiedTable::parse(&other.table));
+    let rows = std::iter::once(own).chain(others).zip(1..);
+    let rows = rows.map(|(QualifiedTable { schema, table }, number)| {
+        format!("({number}, {}::name, {}::name)", literal(&schema), literal(&table))
+    });
+    rows.collect::<Vec<_>>().join(", ")
+}
+
+/// The tables that the files of reference rows may mean, as rows of VALUES.
+fn seed_tables(seeds: &Seeds, search_path: &str) -> String {
+    let mut rows = vec!["(0, 0, NULL::name, NULL::name)".to_owned()];
+    for (seed, file) in seeds.tables.iter().zip(1..) {
+        for (table, place) in seed.candidates(search_path).into_iter().zip(1..) {
+            rows.push(format!("({file}, {place}, {}, {})", literal(&table.schema), literal(&table.name)));
+        }
+    }
+    rows.join(", ")
 }
 
 fn read(rows: &[OwnedRow]) -> Result<(Vec<Lack>, Roles), RowError> {
@@ -83,7 +125,7 @@ fn read(rows: &[OwnedRow]) -> Result<(Vec<Lack>, Roles), RowError> {
 const COMMANDS: [(&str, bool, &[&str]); 5] = [
     ("verify", false, &["usage", "select"]),
     ("seed", false, &["usage", "seed", "records", "own_records"]),
-    ("upgrade", false, &["usage", "create", "own", "history", "records", "own_records"]),
+    ("upgrade", false, &["usage", "create", "own", "own_of_superuser", "history", "records", "own_records"]),
     ("backup", true, &["usage", "select", "sequence"]),
     ("restore", false, &["createdb"]),
 ];
@@ -120,7 +162,7 @@ fn judge(lacks: &[Lack], roles: &Roles, hidden: bool) -> Examined {
     if !may_not.is_empty() {
         what.push_str(&format!("; not {}", may_not.join(", ")));
     }
-    let mut examined = Examined::ok(what).details(details);
+    let mut examined = Examined { is_told_whole: true, ..Examined::ok(what).details(details) };
     for (command, count, grants) in lacking {
         let what = format!("{role} lacks {} for {command}", plural(count, "right"));
         examined = examined.and(Grade::Warn, command, what, format!("if it is to run {command}: {grants}"));
@@ -154,6 +196,15 @@ fn grants(lacks: &[&Lack], roles: &Roles) -> Vec<String> {
         });
     }
     for ((right, schema), objects) in by_schema {
+        if right == "own_of_superuser" {
+            // Whoever is a member of a superuser is one.
+            let named = objects.iter().take(BY_NAME);
+            grants.extend(named.map(|object| format!("ALTER TABLE {object} OWNER TO {role};")));
+            if objects.len() > BY_NAME {
+                grants.push(format!("/* and {} more in {schema} */", objects.len() - BY_NAME));
+            }
+            continue;
+        }
         let (one, all) = if right == "sequence" { ("SEQUENCE ", "SEQUENCES") } else { ("", "TABLES") };
         grants.push(match objects.len() > BY_NAME {
             true => format!("GRANT SELECT ON ALL {all} IN SCHEMA {schema} TO {role};"),
@@ -190,5 +241,15 @@ mod tests {
         let one = judged(&[lack("own", "boss", true), lack("createdb", "", true)]);
         assert_eq!(one.details[2], "upgrade: no; GRANT boss TO app;");
         assert_eq!(one.details[4], "restore: no; ALTER ROLE login CREATEDB;");
+        let of_superuser = judged(&["a.t", "a.u"].map(|name| lack("own_of_superuser", name, true)));
+        let wanted = "upgrade: no; ALTER TABLE a.t OWNER TO app; ALTER TABLE a.u OWNER TO app;";
+        assert_eq!(of_superuser.details[2], wanted);
+        let many: Vec<Lack> =
+            (0..9).map(|number| lack("own_of_superuser", &format!("a.t{number}"), true)).collect();
+        assert!(
+            judged(&many).details[2].ends_with("OWNER TO app; /* and 6 more in a */"),
+            "{:?}",
+            judged(&many)
+        );
     }
 }

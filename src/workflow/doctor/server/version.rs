@@ -9,7 +9,7 @@ use crate::postgres::connection::ServerVersion;
 
 pub(in super::super) const EXAMINATION: DoctorExamination = DoctorExamination {
     name: "server",
-    help: "The version of the server: whether trueup knows its major, 14 to 18, and until when PostgreSQL gives fixes for it. \
+    help: "The version of the server: whether trueup knows its major, and until when PostgreSQL gives fixes for it. \
            Whether there is a newer minor release is not looked up.",
     needs: &["authentication"],
     limit: TimeLimit::Connecting,
@@ -61,8 +61,9 @@ fn judge(version: ServerVersion, now: SystemTime) -> Examined {
         None => Examined::ok(format!("PostgreSQL {version}")),
     };
     if !ServerVersion::SUPPORTED.contains(&major) {
-        let what = format!("PostgreSQL {version}: trueup knows the majors 14 to 18");
-        let next = match major < 14 {
+        let (oldest, newest) = (ServerVersion::SUPPORTED.start(), ServerVersion::SUPPORTED.end());
+        let what = format!("PostgreSQL {version}: trueup knows the majors {oldest} to {newest}");
+        let next = match major < *oldest {
             true => "upgrade the server to a newer major",
             false => {
                 "use a newer version of trueup; until then its answers about this server cannot be relied on"
