@@ -59,7 +59,7 @@ fn a_code_alone_is_not_judged_where_names_are_needed() {
     let (project, database) = site();
     for code in [
         "42703", "42P01", "42883", "42704", "3F000", "42701", "42710", "42P07", "42804", "23502", "23505",
-        "23503", "23514", "22P02", "42501", "28000", "28P01", "3D000",
+        "23503", "23514", "22P02", "42501", "28000", "28P01", "3D000", "428C9", "42702",
     ] {
         let text = format!("FEHLER: das ging nicht (SQLSTATE {code})");
         why(&project, &database, &text).case(code).exit(3).says("only the SQLSTATE was understood");

@@ -34,6 +34,8 @@ pub(crate) struct ErrorNames {
     pub(crate) extension: Option<String>,
     /// The kind of object that the error is about: `table`, `sequence`, `type`.
     pub(crate) what: Option<String>,
+    /// The kind of object that only its owner may change.
+    pub(crate) owned: Option<String>,
     /// The class of the application that maps a table.
     pub(crate) class: Option<String>,
     /// A value that was sent: it is compared, and never shown unless it is a name of the schema.
@@ -155,6 +157,7 @@ fn names(found: &Captures<'_>) -> ErrorNames {
         database: name("database"),
         extension: name("extension"),
         what: name("what"),
+        owned: name("owned"),
         class: name("class"),
         value: name("value"),
     };
