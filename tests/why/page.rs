@@ -44,6 +44,7 @@ fn the_page_shows_what_is_printed() {
     let key = "duplicate key value violates unique constraint \"organizations_pkey\"";
     printed.push(look(&project, &database, &role, key, 1));
     printed.push(look(&project, &database, &role, "permission denied for table users", 1));
+    database.exec(&format!("GRANT USAGE ON SCHEMA app TO {role}"));
     printed.push(look(&project, &database, &role, "column users.username does not exist", 1));
     let reference =
         "insert or update on table \"api_keys\" violates foreign key constraint \"api_keys_user_id_fkey\"";

@@ -78,6 +78,90 @@ fn a_foreign_key_leads_to_the_data_check_that_knows_it() {
     .says("created by hand");
 }
 
+/// Names of constraints and columns are those of one table.
+#[test]
+fn an_object_of_another_table_explains_nothing() {
+    let (project, database) = site();
+    database.exec(
+        "ALTER TABLE memberships ADD CONSTRAINT api_keys_prefix_check CHECK (true);
+         ALTER TABLE memberships ADD CONSTRAINT api_keys_organization_id_fkey FOREIGN KEY (user_id) REFERENCES users (id);
+         ALTER TABLE organizations ADD COLUMN username text",
+    );
+    for (text, says) in [
+        (
+            "new row for relation \"api_keys\" violates check constraint \"api_keys_prefix_check\"",
+            "is there as declared",
+        ),
+        (
+            "insert or update on table \"api_keys\" violates foreign key constraint \"api_keys_organization_id_fkey\"",
+            "is as declared",
+        ),
+        (
+            "update or delete on table \"organizations\" violates foreign key constraint \"api_keys_organization_id_fkey\" \
+             on table \"api_keys\"",
+            "still refer to the row of public.organizations",
+        ),
+        ("column \"username\" of relation \"users\" already exists", "as its applied migrations made it"),
+        (
+            "column \"username\" of relation \"api_keys\" already exists",
+            "has no column username in api_keys now",
+        ),
+        ("type \"username\" does not exist", "neither the database nor schema/ has username"),
+        ("unrecognized configuration parameter \"app.username\"", "a setting of the application"),
+    ] {
+        why(&project, &database, text).case(text).exit(0).says(says).lacks("created by hand");
+    }
+}
+
+/// No application sends anything, and ON CONFLICT is no help.
+#[test]
+fn rows_that_break_a_new_rule_are_those_of_the_table() {
+    let (project, database) = site();
+    for text in [
+        "column \"username\" of relation \"users\" contains null values",
+        "could not create unique index \"users_username_key\"\nDETAIL:  Key (username)=(canary) is duplicated.",
+        "check constraint \"users_username_check\" of relation \"users\" is violated by some row",
+    ] {
+        let ran = why(&project, &database, text).case(text).exit(0).says("break the new rule");
+        ran.lacks("the application sends").lacks("ON CONFLICT").lacks("canary");
+    }
+}
+
+#[test]
+fn what_else_is_wrong_with_a_value_is_understood() {
+    let (project, database) = site();
+    for (text, says) in [
+        ("integer out of range", "22003"),
+        ("nextval: reached maximum value of sequence \"users_id_seq\" (2147483647)", "its range is used up"),
+        ("value \"canary\" is out of range for type integer", "22003"),
+        ("date/time field value out of range: \"canary\"", "22008"),
+        ("division by zero", "22012"),
+        ("malformed array literal: \"canary\"", "22P02"),
+        ("invalid input value for enum membership_role: \"\"", "none of its labels"),
+        (
+            "invalid input for query argument $1: 'canary' (an integer is required (got type str))",
+            "what is no integer",
+        ),
+        (
+            "cannot insert a non-DEFAULT value into column \"id\"\nLINE 1: insert into users(id) values (1)",
+            "428C9",
+        ),
+        ("cannot drop table organizations because other objects depend on it", "2BP01"),
+        ("could not extend file \"base/1/2\": No space left on device", "53100"),
+        ("INSERT has more expressions than target columns", "wrong_statement"),
+    ] {
+        why(&project, &database, text).case(text).exit(0).says(says).lacks("canary");
+    }
+    database.exec("ALTER TABLE api_keys ALTER COLUMN organization_id TYPE int");
+    // Without the statement, a column whose type is not the declared one explains it; one of other types does not.
+    why(&project, &database, "integer out of range")
+        .exit(1)
+        .says("api_keys.organization_id: type is integer");
+    why(&project, &database, "invalid input syntax for type uuid: \"canary\"")
+        .exit(0)
+        .lacks("organization_id");
+}
+
 #[test]
 fn a_check_shows_the_declared_rule() {
     let (project, database) = site();

@@ -76,6 +76,9 @@ fn the_search_path_of_the_role_decides_which_table_is_found() {
          ALTER ROLE {role} IN DATABASE {} SET search_path = app, public",
         database.name()
     ));
+    // The server does not look into a schema that the role may not use.
+    why_as(&project, &database, &role, "column users.username does not exist").exit(0).says("as declared");
+    database.exec(&format!("GRANT USAGE ON SCHEMA app TO {role}"));
     let text = "column users.username does not exist";
     why_as(&project, &database, &role, text).exit(1).says([
         &*format!("role {role} finds app.users first"),
@@ -86,9 +89,46 @@ fn the_search_path_of_the_role_decides_which_table_is_found() {
     why(&project, &database, text).exit(0).says("as declared");
     why(&project, &database, "relation \"invoices\" does not exist")
         .exit(1)
-        .says(["in schema app, which is not in the search_path", "search_path does not lead to it"]);
+        .says(["in schema app, which is not in the search_path", "search_path does not lead to the table"]);
     why_as(&project, &database, &role, "relation \"invoices\" does not exist").exit(0);
     why(&project, &database, "relation \"app.invoices\" does not exist").exit(0);
+}
+
+/// The server does not look into schemas that the role may not use.
+#[test]
+fn a_schema_that_the_role_may_not_use_hides_its_tables() {
+    let (project, database) = site();
+    let role = role_of(&database, "shut");
+    database.exec("REVOKE USAGE ON SCHEMA public FROM PUBLIC");
+    let grant = format!("GRANT USAGE ON SCHEMA public TO {role};");
+    for text in ["relation \"users\" does not exist", "function touch_updated_at() does not exist"] {
+        why_as(&project, &database, &role, text).exit(1).says([&*grant, "lacks USAGE on schema public"]);
+    }
+    database.exec(&grant);
+    why_as(&project, &database, &role, "relation \"users\" does not exist").exit(0).says("as declared");
+}
+
+#[test]
+fn a_column_that_was_added_by_hand_makes_a_name_ambiguous() {
+    let (project, database) = site();
+    let text =
+        "column reference \"name\" is ambiguous\nLINE 1: SELECT name FROM users JOIN organizations ON true";
+    why(&project, &database, text)
+        .exit(0)
+        .says(["42702 ambiguous_column", "have their columns name as declared"]);
+    database.exec("ALTER TABLE users ADD COLUMN name text");
+    why(&project, &database, text).exit(1).says(["public.users.name", "by hand"]);
+}
+
+/// A part of a statement is none.
+#[test]
+fn a_statement_that_is_too_long_is_not_cut() {
+    let (project, database) = site();
+    database.exec("DROP FUNCTION touch_updated_at() CASCADE");
+    why(&project, &database, "function touch_updated_at() does not exist")
+        .exit(1)
+        .says("trueup check --only 'public.touch_updated_at()*'")
+        .lacks("CREATE FUNCTION");
 }
 
 #[test]
@@ -193,9 +233,10 @@ fn a_table_that_is_locked_is_not_waited_for() {
 fn what_exists_already_was_made_by_hand_or_elsewhere() {
     let (project, database) = behind("6");
     let text = "ERROR:  column \"public_id\" of relation \"organizations\" already exists";
-    why(&project, &database, text)
-        .exit(0)
-        .says(["42701 duplicate_column", "has no public_id now: the statement ran in another database"]);
+    why(&project, &database, text).exit(0).says([
+        "42701 duplicate_column",
+        "has no column public_id in organizations now: the statement ran in another database",
+    ]);
     database.exec("ALTER TABLE organizations ADD COLUMN public_id uuid");
     why(&project, &database, text).exit(1).says([
         "the history and the schema of the database do not go together",

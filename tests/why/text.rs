@@ -53,6 +53,32 @@ fn a_text_that_is_no_error_is_not_explained() {
     why(&project, &database, "-").exit(3).says("the text is empty");
 }
 
+/// Names come from the message. By the code alone nothing is said of them.
+#[test]
+fn a_code_alone_is_not_judged_where_names_are_needed() {
+    let (project, database) = site();
+    for code in [
+        "42703", "42P01", "42883", "42704", "3F000", "42701", "42710", "42P07", "42804", "23502", "23505",
+        "23503", "23514", "22P02", "42501", "28000", "28P01", "3D000", "428C9", "42702",
+    ] {
+        let text = format!("FEHLER: das ging nicht (SQLSTATE {code})");
+        why(&project, &database, &text).case(code).exit(3).says("only the SQLSTATE was understood");
+    }
+    why(&project, &database, "FEHLER: Verklemmung entdeckt (SQLSTATE 40P01)")
+        .exit(0)
+        .says("run the transaction again");
+}
+
+/// What a shell leaves of `trueup why "relation "users" does not exist"`, and what docs/why.md shows.
+#[test]
+fn quotes_that_a_shell_took_are_not_missed() {
+    let (project, database) = site();
+    why(&project, &database, "relation usrs does not exist").exit(0).says("did you mean users?");
+    why(&project, &database, "duplicate key value violates unique constraint 'organizations_pkey'")
+        .exit(0)
+        .says("public.organizations.organizations_pkey (id) is as declared");
+}
+
 #[test]
 fn words_without_quotes_are_one_text() {
     let (project, database) = site();

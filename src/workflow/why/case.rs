@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::explanation::{Explanation, reason};
+use super::explanation::{Explanation, reason, sql};
 use super::facts::ServerFacts;
 use super::likely::is_table_of;
 use super::text::{ErrorNames, ReadError};
@@ -163,6 +163,22 @@ impl Case<'_> {
         found.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
+    /// The same of the table that the error names, where it names one: other tables have objects of the same name.
+    pub(super) fn named_of_table(&self, kinds: &[Kind], name: &str) -> Vec<ObjectId> {
+        let mut found = self.named(kinds, name);
+        if self.names().table.is_some() {
+            let tables: Vec<ObjectId> =
+                self.named_relations().iter().flat_map(|named| self.relations(named)).collect();
+            let is_on = |id: &ObjectId| {
+                let of =
+                    |table: &ObjectId| table.schema == id.schema && id.relation.as_ref() == Some(&table.name);
+                id.relation.is_none() || tables.iter().any(of)
+            };
+            found.retain(is_on);
+        }
+        found
+    }
+
     /// The differences of exactly this object: its own, those that it is a consequence of, and a new name.
     pub(super) fn differences_of(&self, id: &ObjectId) -> Vec<Finding> {
         let path = id.to_string();
@@ -260,14 +276,23 @@ impl Case<'_> {
         object: &str,
         schema: &str,
         advice: String,
-    ) -> Finding {
+    ) -> Explanation {
+        let role = &self.facts.settings.role;
+        let schema_name = identifier(schema);
+        if self.facts.is_closed(schema) {
+            let sentence =
+                format!("role {role} lacks USAGE on schema {schema_name}, and does not see what is in it");
+            let grant = format!("GRANT USAGE ON SCHEMA {schema_name} TO {};", identifier(role));
+            let found = reason("privilege", Severity::Error, kind, object, sentence).remedy(sql([grant]));
+            return Explanation::explained(vec![found], format!("role {role} lacks a right"));
+        }
         let sentence = format!(
-            "it is in schema {}, which is not in the search_path of role {}: {}",
-            identifier(schema),
-            self.facts.settings.role,
+            "it is in schema {schema_name}, which is not in the search_path of role {role}: {}",
             self.facts.path_in_words()
         );
-        reason("search_path", Severity::Warning, kind, object, sentence).remedy(Remedy::advice(advice))
+        let found =
+            reason("search_path", Severity::Warning, kind, object, sentence).remedy(Remedy::advice(advice));
+        Explanation::explained(vec![found], format!("search_path does not lead to the {kind}"))
     }
 
     /// The data checks of the project whose query names all of these.

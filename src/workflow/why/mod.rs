@@ -29,6 +29,7 @@ use crate::postgres::connection::server_failure;
 use crate::project::Settings;
 use crate::snapshot::StatusDetail;
 use case::NamedRelation;
+use explanation::Explanation;
 pub(crate) use report::WhyReport;
 use text::ReadError;
 pub(crate) use text::{ErrorText, from_reader};
@@ -46,7 +47,13 @@ pub(crate) async fn explain(settings: &Settings, text: &ErrorText, role: Option<
     };
     match asked::ask(settings, &error, role).await {
         Ok(answer) => {
-            let judged = (error.kind.judge)(&answer.case(&error));
+            let judged = match error.by_code && error.kind.names_objects() {
+                true => Explanation::unknown(
+                    "only the SQLSTATE was understood: the message that names the object is cut off, or not in English",
+                    "give the message in English: SET lc_messages = 'C' in the session of the application; or: trueup check",
+                ),
+                false => (error.kind.judge)(&answer.case(&error)),
+            };
             Ok(WhyReport::judged(settings, text, &error, answer, judged))
         }
         Err(failed) => {
@@ -78,7 +85,7 @@ fn mentioned(error: &ReadError) -> Vec<NamedRelation> {
     all
 }
 
-/// The objects of the project whose names stand in a text that is not understood, the longest names first.
+/// The objects of the project whose names stand in a text that is not understood, the longest names first: short ones are words, too.
 fn names_of_project(settings: &Settings, text: &ErrorText) -> Vec<String> {
     let lock = LockFile::open(&settings.project.lock_path).ok().flatten().and_then(|file| file.read().ok());
     let words: std::collections::BTreeSet<&str> =
@@ -88,6 +95,7 @@ fn names_of_project(settings: &Settings, text: &ErrorText) -> Vec<String> {
         .filter(|object| words.contains(object.id.name.as_str()))
         .map(|object| object.id.to_string())
         .collect();
+    found.sort_by_key(|name| std::cmp::Reverse(name.len()));
     found.dedup();
     found.truncate(NAMES);
     found

@@ -9,13 +9,14 @@ use crate::error::{Exit, Failure};
 use crate::findings::{Finding, Summary};
 use crate::output::view::{Text, Tone, View};
 use crate::output::{Envelope, ErrorReport, Report};
+use crate::postgres::sql::split;
 use crate::project::Settings;
 use crate::text::{joined_lines, one_line, plural, size};
 use crate::workflow::reports::target::TargetReport;
 
 /// The longest text of a finding, in characters.
 const LONGEST: usize = 300;
-/// The most statements that are shown.
+/// The most lines of statements that are shown.
 const STATEMENTS: usize = 3;
 
 /// An error of an application, explained.
@@ -167,11 +168,12 @@ impl WhyReport {
             let first = judged.findings.iter().find(|finding| finding.remedy.is_some())?;
             let remedy = &first.remedy;
             match (&remedy.run, &remedy.advice, &remedy.sql) {
+                (None, None, Some(sql)) if sql.lines().count() > STATEMENTS => Some(format!(
+                    "trueup check --only '{}*', then run all of the SQL that it shows",
+                    first.object
+                )),
                 (None, None, Some(_)) if first.code.starts_with("why.") => {
                     Some("run the SQL above, then try again".to_owned())
-                }
-                (None, None, Some(sql)) if sql.lines().count() > STATEMENTS => {
-                    Some("trueup check, then run all of the SQL that it shows".to_owned())
                 }
                 (None, None, Some(_)) => Some("run the SQL above, then: trueup check".to_owned()),
                 _ => remedy.summary(),
@@ -191,11 +193,33 @@ impl WhyReport {
         }
     }
 
+    /// The statements that correct it, and how many there are: whole ones, as far as there is room for them.
+    fn statements(&self) -> (Vec<String>, usize) {
+        let corrects = |finding: &&Finding| finding.remedy.run.is_none() && finding.remedy.advice.is_none();
+        let scripts =
+            self.findings.iter().filter(corrects).filter_map(|finding| finding.remedy.sql.as_deref());
+        let all: Vec<String> = scripts.flat_map(whole_statements).collect();
+        let mut lines = 0;
+        let fit = all.iter().take_while(|statement| {
+            lines += statement.lines().count();
+            lines <= STATEMENTS
+        });
+        (fit.cloned().collect(), all.len())
+    }
+
     /// The error as a line: `42703 undefined_column: column u.locale does not exist`.
     fn line(&self) -> Option<String> {
         let TextReport { sqlstate, condition, message, .. } = &self.text;
         let code = sqlstate.map(|code| format!("{code} ")).unwrap_or_default();
         Some(format!("{code}{}: {}", condition.as_ref()?, message.as_ref()?))
+    }
+}
+
+/// The statements of a script, each with its semicolon; the script as it is where it cannot be split.
+fn whole_statements(script: &str) -> Vec<String> {
+    match split(script) {
+        Ok(statements) => statements.iter().map(|one| format!("{};", one.text.trim())).collect(),
+        Err(_) => vec![script.to_owned()],
     }
 }
 
@@ -225,20 +249,11 @@ impl Report for WhyReport {
             view = view
                 .text(Text::labelled(label, one_line(&format!("{}{action}", finding.sentence()), LONGEST)));
         }
-        let statements: Vec<String> = self
-            .findings
-            .iter()
-            .filter(|finding| finding.remedy.run.is_none() && finding.remedy.advice.is_none())
-            .filter_map(|finding| finding.remedy.sql.clone())
-            .flat_map(|sql| sql.lines().map(str::to_owned).collect::<Vec<_>>())
-            .collect();
-        let title = match statements.len() {
-            0..=STATEMENTS => "SQL that corrects it (read it before you run it)".to_owned(),
-            all => {
-                format!("the first {STATEMENTS} of {all} statements that correct it")
-            }
+        let (statements, all) = self.statements();
+        let title = match statements.len() < all {
+            false => "SQL that corrects it (read it before you run it)".to_owned(),
+            true => format!("the first {} of {all} statements that correct it", statements.len()),
         };
-        let statements = statements.into_iter().take(STATEMENTS).collect();
         let tone = match self.exit {
             Exit::Clean => Tone::Good,
             Exit::Findings => Tone::Bad,

@@ -42,6 +42,8 @@ pub(crate) enum Ask {
     Connections,
     /// Who keeps others waiting.
     Sessions,
+    /// The databases of the server.
+    Databases,
 }
 
 /// What the server answered.
@@ -65,6 +67,10 @@ pub(crate) struct ServerFacts {
     pub(crate) sessions: Vec<LockingSession>,
     /// The tables that have an index of the constraint's name.
     pub(crate) of_constraint: Vec<QualifiedTable>,
+    /// The schemas that the role may not use. Names without a schema are not looked for in them.
+    pub(crate) closed: Vec<String>,
+    /// The server's databases, where they were asked for.
+    pub(crate) databases: Vec<String>,
 }
 
 /// `statement_timeout`: system catalogs alone are read.
@@ -88,7 +94,7 @@ impl ServerFacts {
         let role = role.map_or_else(|| "session_user".to_owned(), literal);
         let [mut settings, mut privileges, mut routines, mut types, mut extensions] =
             std::array::from_fn(|_| RowBuffer::default());
-        let [mut limits, mut connections, mut sessions, mut constraints] =
+        let [mut limits, mut connections, mut sessions, mut constraints, mut closed, mut databases] =
             std::array::from_fn(|_| RowBuffer::default());
         let mut batch = ReadOnlyTransaction::read_committed()
             .statement_timeout(STATEMENT_TIMEOUT)
@@ -97,6 +103,9 @@ impl ServerFacts {
             .role(set_role)
             .batch();
         batch.rows(settings::statement(&role), &mut settings);
+        if asks.contains(&Ask::Schema) {
+            batch.rows(privileges::closed_schemas(&role), &mut closed);
+        }
         let mut bringing: Vec<Option<&str>> = Vec::new();
         if asks.contains(&Ask::Privileges) {
             let object =
@@ -119,12 +128,15 @@ impl ServerFacts {
         }
         if asks.contains(&Ask::Connections) {
             batch.rows(connections::limits(&role), &mut limits);
-            batch.rows(connections::SQL, &mut connections);
+            batch.rows(connections::holders(), &mut connections);
         }
         if asks.contains(&Ask::Sessions) {
             let relations: Vec<String> =
                 super::mentioned(error).into_iter().map(|named| named.name).collect();
             batch.rows(sessions::statement(&relations), &mut sessions);
+        }
+        if asks.contains(&Ask::Databases) {
+            batch.rows("SELECT d.datname AS name FROM pg_database AS d WHERE d.datallowconn", &mut databases);
         }
         if asks.contains(&Ask::Sequences) {
             let name = names.constraint.as_deref().unwrap_or_default();
@@ -148,17 +160,26 @@ impl ServerFacts {
             of_constraint: read(constraints, |row| {
                 Ok(QualifiedTable { schema: row.get("schema")?, table: row.get("table")? })
             })?,
+            closed: read(closed, |row| row.get("schema"))?,
+            databases: read(databases, |row| row.get("name"))?,
         })
     }
 
     /// The schemas in which the role finds what is named without one.
     pub(crate) fn path(&self) -> Vec<String> {
+        self.whole_path().filter(|schema| !self.closed.contains(schema)).collect()
+    }
+
+    /// Whether an object is not found because the role may not use its schema, which the search_path has.
+    pub(crate) fn is_closed(&self, schema: &str) -> bool {
+        self.closed.iter().any(|closed| closed == schema) && self.whole_path().any(|one| one == schema)
+    }
+
+    fn whole_path(&self) -> impl Iterator<Item = String> {
         let path =
             self.settings.of("search_path").map_or("\"$user\", public", |setting| setting.value.as_str());
         let schemas = schemas_of_path(path).into_iter();
-        schemas
-            .map(|schema| if schema == "$user" { self.settings.role.clone() } else { schema.to_string() })
-            .collect()
+        schemas.map(|schema| if schema == "$user" { self.settings.role.clone() } else { schema.to_string() })
     }
 
     /// `"$user", public`, and where it was set, where that is known.

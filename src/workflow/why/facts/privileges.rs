@@ -7,7 +7,7 @@ use crate::postgres::sql::literal;
 /// An object, and what a role lacks of it.
 #[derive(Debug, Clone)]
 pub(crate) struct GrantedObject {
-    /// `TABLE`, `SEQUENCE`, `FUNCTION`, `SCHEMA`, as GRANT names it.
+    /// `TABLE`, `SEQUENCE`, `FUNCTION`, `SCHEMA`, `TYPE`, as GRANT names it, or `INDEX`.
     pub(crate) what: String,
     /// Its name, qualified and quoted.
     pub(crate) object: String,
@@ -31,6 +31,14 @@ pub(super) fn statement(role: &str, object: &NamedRelation) -> String {
         .replace("{role}", role)
         .replace("{schema}", &schema)
         .replace("{name}", &literal(&object.name))
+}
+
+/// One SELECT of the schemas that the role may not use, but for the server's own.
+pub(super) fn closed_schemas(role: &str) -> String {
+    format!(
+        "SELECT n.nspname AS schema FROM pg_namespace AS n JOIN pg_roles AS r ON r.rolname = {role} \
+          WHERE n.oid >= 2200 AND n.nspname !~ '^pg_' AND NOT has_schema_privilege(r.oid, n.oid, 'USAGE')"
+    )
 }
 
 impl GrantedObject {

@@ -20,6 +20,8 @@ pub(crate) struct LockingSession {
     pub(crate) mode: Option<String>,
     /// Whether that relation was asked for.
     pub(crate) asked_for: bool,
+    /// Whether a relation of the database was asked for at all.
+    pub(crate) some_asked_for: bool,
 }
 
 /// One SELECT: the sessions that others wait for, then those with old transactions that hold locks which writers wait for.
@@ -47,6 +49,7 @@ impl LockingSession {
             relation: row.get("relation")?,
             mode: row.get("mode")?,
             asked_for: row.get("asked_for")?,
+            some_asked_for: row.get("some_asked_for")?,
         })
     }
 }

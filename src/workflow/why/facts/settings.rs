@@ -13,6 +13,8 @@ pub(crate) struct RoleSettings {
     pub(crate) exists: bool,
     /// Whether it may log in.
     pub(crate) can_login: bool,
+    /// What else it may: `SUPERUSER`, `CREATEROLE`, `CREATEDB`, `REPLICATION`.
+    pub(crate) attributes: Vec<String>,
     /// Whether the server is a standby.
     pub(crate) standby: bool,
     values: BTreeMap<String, EffectiveSetting>,
@@ -40,6 +42,9 @@ impl RoleSettings {
             read.role = row.get("role")?;
             read.exists = row.get("role_exists")?;
             read.can_login = row.get("can_login")?;
+            let attributes: String = row.get("attributes")?;
+            read.attributes =
+                attributes.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect();
             read.standby = row.get("standby")?;
             let setting = EffectiveSetting { value: row.get("value")?, origin: row.get("origin")? };
             read.values.insert(row.get("name")?, setting);

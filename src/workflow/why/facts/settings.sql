@@ -2,6 +2,9 @@ WITH asked AS MATERIALIZED (
   SELECT {role}::text AS role,
          (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = {role}) AS oid,
          coalesce((SELECT r.rolcanlogin FROM pg_roles AS r WHERE r.rolname = {role}), false) AS can_login,
+         (SELECT concat_ws(',', CASE WHEN r.rolsuper THEN 'SUPERUSER' END, CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END,
+                           CASE WHEN r.rolcreatedb THEN 'CREATEDB' END, CASE WHEN r.rolreplication THEN 'REPLICATION' END)
+            FROM pg_roles AS r WHERE r.rolname = {role}) AS attributes,
          (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()) AS database
 ), given AS MATERIALIZED (
   SELECT DISTINCT ON (split_part(o.option, '=', 1))
@@ -16,7 +19,7 @@ WITH asked AS MATERIALIZED (
    CROSS JOIN unnest(s.setconfig) AS o (option)
    ORDER BY split_part(o.option, '=', 1), s.setrole <> 0 DESC, s.setdatabase <> 0 DESC
 )
-SELECT q.role, q.oid IS NOT NULL AS role_exists, q.can_login, pg_is_in_recovery() AS standby, p.name,
+SELECT q.role, q.oid IS NOT NULL AS role_exists, q.can_login, coalesce(q.attributes, '') AS attributes, pg_is_in_recovery() AS standby, p.name,
        coalesce(g.value, CASE WHEN p.unit = 'ms' AND p.reset_val <> '0' THEN p.reset_val || 'ms' ELSE p.reset_val END, '') AS value,
        coalesce(g.origin || ' SET ' || p.name, '') AS origin
   FROM asked AS q

@@ -1,6 +1,9 @@
 //! Makes plain lines of what terminals, log collectors and other programs' quoting have made of an error.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 /// How often quoting is taken off: a line of JSON inside of a line of JSON inside of a line of JSON.
 const MOST_LEVELS: usize = 3;
@@ -10,9 +13,10 @@ pub(crate) fn clean(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut text = console::strip_ansi_codes(&text).into_owned();
     for _ in 0..MOST_LEVELS {
-        match unescaped(&text) {
-            Cow::Borrowed(_) => break,
-            Cow::Owned(other) => text = console::strip_ansi_codes(&other).into_owned(),
+        for plainer in [unescaped, without_entities, without_doubled_quotes] {
+            if let Cow::Owned(other) = plainer(&text) {
+                text = console::strip_ansi_codes(&other).into_owned();
+            }
         }
     }
     let mut lines = String::with_capacity(text.len());
@@ -63,6 +67,23 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     }
     plain.push_str(rest);
     Cow::Owned(plain)
+}
+
+/// The text without the entities of HTML: an error page that was copied.
+fn without_entities(text: &str) -> Cow<'_, str> {
+    const ENTITIES: [(&str, &str); 6] =
+        [("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&gt;", ">"), ("&amp;", "&")];
+    if !ENTITIES.iter().any(|(entity, _)| text.contains(entity)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(ENTITIES.iter().fold(text.to_owned(), |text, (entity, is)| text.replace(entity, is)))
+}
+
+/// The text with one quote in the place of two around a name: csvlog doubles them.
+fn without_doubled_quotes(text: &str) -> Cow<'_, str> {
+    static DOUBLED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("\"\"([^\",\n]+)\"\"").expect("a pattern of this file"));
+    if text.contains("\"\"") { DOUBLED.replace_all(text, "\"$1\"") } else { Cow::Borrowed(text) }
 }
 
 #[cfg(test)]

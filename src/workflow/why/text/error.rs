@@ -1,11 +1,13 @@
 //! Finds the error in a text: the last one that is a cause, and the objects that it names.
 
-use std::sync::{LazyLock, OnceLock};
+use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
 use super::super::kinds::{ErrorKind, KINDS};
 use super::StatementMentions;
+use super::pattern::{MESSAGES, Quotes};
 
 /// What an error names. A name is as the error has it: one with a dot in it may be qualified.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub(crate) struct ErrorNames {
     pub(crate) extension: Option<String>,
     /// The kind of object that the error is about: `table`, `sequence`, `type`.
     pub(crate) what: Option<String>,
+    /// The kind of object that only its owner may change.
+    pub(crate) owned: Option<String>,
     /// The class of the application that maps a table.
     pub(crate) class: Option<String>,
     /// A value that was sent: it is compared, and never shown unless it is a name of the schema.
@@ -51,72 +55,21 @@ pub(crate) struct ReadError {
     pub(crate) mentions: StatementMentions,
     /// How many other errors are in the text.
     pub(crate) others: usize,
+    /// Whether only an SQLSTATE was understood, and no message.
+    pub(crate) by_code: bool,
 }
+
+/// The rows that DETAIL shows. Their values may be anything, the text of another error too.
+static ROWS: LazyLock<Regex> = LazyLock::new(|| {
+    let row = r"(?s)(?:ailing row contains |Key \([^\n]{0,500}?\)=)\(.*?\)(?:\.|\n|$| already exists| is not present| is still| conflicts)";
+    Regex::new(row).expect("a pattern of this file")
+});
 
 /// An SQLSTATE as drivers write it beside a message, or in the place of one.
 static SQLSTATE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"(?i)(?:sqlstate[\s:=\[]*|"?\bcode"?\s*[:=]\s*['"]?|\berror:\s+)(?P<code>[0-9A-Z]{5})\b"#)
         .expect("a pattern of this file")
 });
-
-/// A pattern of a kind. Compiling all of them takes longer than everything else: a pattern is compiled where its longest
-/// literal piece stands in the text.
-struct KnownMessage {
-    kind: &'static ErrorKind,
-    literal: String,
-    pattern: String,
-    compiled: OnceLock<Regex>,
-}
-
-impl KnownMessage {
-    /// Its regular expression; `None` where it cannot match.
-    fn for_text(&self, text: &str) -> Option<&Regex> {
-        text.contains(&self.literal)
-            .then(|| self.compiled.get_or_init(|| Regex::new(&self.pattern).expect("a pattern of a kind")))
-    }
-}
-
-static MESSAGES: LazyLock<Vec<KnownMessage>> = LazyLock::new(|| {
-    let of_kind = |kind: &'static ErrorKind| {
-        kind.patterns.iter().map(move |pattern| KnownMessage {
-            kind,
-            literal: literal_in(pattern),
-            pattern: expanded(pattern),
-            compiled: OnceLock::new(),
-        })
-    };
-    KINDS.iter().copied().flat_map(of_kind).collect()
-});
-
-/// The longest piece of a pattern that stands in every text which it matches; empty where there is none.
-fn literal_in(pattern: &str) -> String {
-    let (mut longest, mut piece) = (String::new(), String::new());
-    // Groups, classes and `{names}` have no piece that is certain.
-    let mut depth = 0_usize;
-    let mut characters = pattern.chars().peekable();
-    while let Some(character) = characters.next() {
-        let opens = matches!(character, '(' | '[' | '{');
-        let is_certain = depth == 0
-            && !opens
-            && (character.is_ascii_alphanumeric() || matches!(character, ' ' | '\'' | '-' | '"'));
-        match character {
-            '\\' => drop(characters.next()),
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        let is_optional = matches!(characters.peek(), Some('?' | '*' | '{'));
-        if is_certain && !is_optional {
-            piece.push(character);
-            if piece.len() > longest.len() {
-                longest.clone_from(&piece);
-            }
-        } else {
-            piece.clear();
-        }
-    }
-    if pattern.starts_with("(?i)") { String::new() } else { longest }
-}
 
 /// The longest name that is taken for one, in bytes: two names of PostgreSQL with quotes and a dot, and types of arguments.
 const LONGEST_NAME: usize = 500;
@@ -128,9 +81,17 @@ impl ReadError {
     /// The last error of a text that is a cause: what only follows from an error before it counts where nothing else is
     /// there. `None` where no error is understood.
     pub(crate) fn find(text: &str) -> Option<Self> {
+        let text = &*without_rows(text);
+        Self::by_message(text, Quotes::Written)
+            .or_else(|| Self::by_message(text, Quotes::Lost))
+            .or_else(|| Self::by_code(text))
+    }
+
+    fn by_message(text: &str, quotes: Quotes) -> Option<Self> {
         let mut best: Option<(Rank, &'static ErrorKind, Captures<'_>)> = None;
         let mut starts: Vec<(usize, &'static str)> = Vec::new();
-        let possible = MESSAGES.iter().filter_map(|message| Some((message.kind, message.for_text(text)?)));
+        let possible =
+            MESSAGES.iter().filter_map(|message| Some((message.kind, message.for_text(text, quotes)?)));
         for (kind, pattern) in possible {
             for found in pattern.captures_iter(text) {
                 let Some(whole) = found.get(0) else { continue };
@@ -141,7 +102,7 @@ impl ReadError {
                 }
             }
         }
-        let Some((_, kind, found)) = best else { return Self::by_code(text) };
+        let (_, kind, found) = best?;
         let whole = found.get(0)?;
         // What ends where this one does is a part of it.
         starts.retain(|(end, _)| *end != whole.end());
@@ -155,6 +116,7 @@ impl ReadError {
             names: names(&found),
             mentions: StatementMentions::around(text, whole.start(), whole.end()),
             others: others.len(),
+            by_code: false,
         })
     }
 
@@ -173,30 +135,9 @@ impl ReadError {
             names: ErrorNames::default(),
             mentions: StatementMentions::around(text, place.start(), place.end()),
             others: 0,
+            by_code: true,
         })
     }
-}
-
-/// A pattern with what many have in common written out: `{column}` is a name in double quotes or backticks.
-fn expanded(pattern: &str) -> String {
-    const QUOTED: [&str; 10] = [
-        "table",
-        "column",
-        "constraint",
-        "type_name",
-        "schema",
-        "role",
-        "database",
-        "extension",
-        "function",
-        "value",
-    ];
-    let mut expanded = pattern.to_owned();
-    for name in QUOTED {
-        let quoted = format!("[\"`\u{201c}](?P<{name}>[^\"`\u{201c}\u{201d}\\n]+)[\"`\u{201d}]");
-        expanded = expanded.replace(&format!("{{{name}}}"), &quoted);
-    }
-    expanded
 }
 
 fn names(found: &Captures<'_>) -> ErrorNames {
@@ -216,6 +157,7 @@ fn names(found: &Captures<'_>) -> ErrorNames {
         database: name("database"),
         extension: name("extension"),
         what: name("what"),
+        owned: name("owned"),
         class: name("class"),
         value: name("value"),
     };
@@ -229,6 +171,11 @@ fn names(found: &Captures<'_>) -> ErrorNames {
         }
     }
     names
+}
+
+/// The text with dots in the place of the rows that it shows.
+fn without_rows(text: &str) -> Cow<'_, str> {
+    ROWS.replace_all(text, "(...).")
 }
 
 /// The sentence as it stands, with dots in the place of a value.
@@ -423,29 +370,57 @@ mod tests {
     }
 
     #[test]
+    fn an_error_inside_of_a_value_is_not_the_error() {
+        for detail in [
+            "Failing row contains (1, relation \"canary\" does not exist).",
+            "Failing row contains (1, two\nlines, relation \"canary\" does not exist).",
+            "Key (message)=(relation \"canary\" does not exist) already exists.",
+        ] {
+            let text = format!(
+                "ERROR:  new row for relation \"logs\" violates check constraint \"c\"\nDETAIL:  {detail}\n\
+                 STATEMENT:  INSERT INTO logs VALUES ($1)"
+            );
+            let error = found(&text);
+            assert_eq!((error.kind.condition, error.others), ("check_violation", 0), "{text}");
+            assert_eq!(error.mentions.privilege, Some("INSERT"), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_read_in_whatever_a_shell_has_left_of_their_quotes() {
+        for text in [
+            "relation 'users' does not exist",
+            "relation users does not exist",
+            "ERROR: relation \u{ab}users\u{bb} does not exist",
+            "relation &quot;users&quot; does not exist",
+            "relation &#x27;users&#x27; does not exist",
+            // csvlog.
+            "2026-12-01 UTC,\"app\",\"db\",ERROR,42P01,\"relation \"\"users\"\" does not exist\",,,,,,\"select 1\",15,,\"psql\"",
+        ] {
+            assert_eq!(found(text).names.table.as_deref(), Some("users"), "{text}");
+        }
+        let error = found("duplicate key value violates unique constraint 'users_pkey'");
+        assert_eq!(error.names.constraint.as_deref(), Some("users_pkey"));
+        // What is written as it should be counts before what is not.
+        let error =
+            found("ERROR: relation \"users\" does not exist\nthen: relation of ours does not exist, sorry");
+        assert_eq!(error.names.table.as_deref(), Some("users"));
+        assert!(ReadError::find("the relation does not exist").is_none());
+    }
+
+    #[test]
+    fn a_value_may_be_empty_or_have_line_ends() {
+        for value in ["", "can\nary", "canary"] {
+            let error = found(&format!("ERROR: invalid input value for enum mood: \"{value}\""));
+            assert_eq!(error.names.type_name.as_deref(), Some("mood"));
+            assert!(!error.message.contains("ary"), "{}", error.message);
+        }
+    }
+
+    #[test]
     fn what_is_no_error_is_not_understood() {
         for text in ["", "all is well", "\u{0}\u{1}\u{2}", "KeyError: 'username'", "ERROR: out of coffee"] {
             assert!(ReadError::find(&super::super::clean(text.as_bytes())).is_none(), "{text}");
         }
-    }
-
-    #[test]
-    fn every_kind_is_registered_once_and_can_be_found() {
-        assert!(KINDS.iter().all(|kind| !kind.patterns.is_empty() && kind.meaning.ends_with('.')));
-        assert!(MESSAGES.len() > KINDS.len());
-        for message in MESSAGES.iter() {
-            Regex::new(&message.pattern).unwrap_or_else(|error| panic!("{}: {error}", message.pattern));
-            assert!(message.literal.len() > 3 || message.pattern.starts_with("(?i)"), "{}", message.pattern);
-        }
-    }
-
-    #[test]
-    fn a_pattern_has_a_literal_piece() {
-        assert_eq!(
-            literal_in("column {column} (?:of relation {table} )?violates not-null"),
-            "violates not-null"
-        );
-        assert_eq!(literal_in(r"colou?rs \d+ and more"), " and more");
-        assert_eq!(literal_in("(?i)connection refused"), "");
     }
 }

@@ -4,6 +4,7 @@
 mod clean;
 mod error;
 mod input;
+mod pattern;
 mod statement;
 
 pub(crate) use clean::clean;

@@ -22,6 +22,13 @@ static VERB: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// A line that begins another entry of a log: it has a level. What belongs to the same entry is marked otherwise.
+static NEXT_ENTRY: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"\n(?:\{|[^\n]*?\b(?:LOG|ERROR|FATAL|PANIC|CRITICAL|WARN|WARNING|NOTICE|INFO|DEBUG|TRACE)\b[\]:| ])",
+    )
+});
+
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern of this file")
 }
@@ -49,21 +56,15 @@ pub(crate) struct StatementMentions {
 impl StatementMentions {
     /// Those around a place in a text.
     pub(super) fn around(text: &str, start: usize, end: usize) -> Self {
-        let around = &text[boundary(text, start.saturating_sub(AROUND))
-            ..boundary(text, end.saturating_add(AROUND).min(text.len()))];
-        let mut tables: Vec<MentionedTable> = Vec::new();
-        for found in TABLE.captures_iter(around) {
-            let Some(mut parts) = split_qualified(&found["table"]) else { continue };
-            let Some(table) = parts.pop().map(|name| folded(&name, &found["table"])) else { continue };
-            let schema = parts.pop().map(|name| folded(&name, &found["table"]));
-            let alias = found.name("alias").map(|alias| alias.as_str().trim_matches('"').to_owned());
-            let mentioned = MentionedTable { schema, table, alias: alias.filter(|alias| !is_keyword(alias)) };
-            if !tables.contains(&mentioned) {
-                tables.push(mentioned);
-            }
+        let entry = entry(text, start, end);
+        let mut tables = tables_in(entry);
+        if tables.is_empty() {
+            // Some write the statement before the error: the nearest one comes first.
+            let before = &text[boundary(text, start.saturating_sub(AROUND))..boundary(text, start)];
+            tables = tables_in(before);
+            tables.reverse();
         }
-        let after = &text[boundary(text, end)..];
-        let verb = VERB.captures(&after[..boundary(after, AROUND.min(after.len()))]);
+        let verb = VERB.captures(entry);
         let privilege = verb.and_then(|found| {
             let verb = found["verb"].to_ascii_uppercase();
             ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"].into_iter().find(|word| *word == verb)
@@ -78,6 +79,32 @@ impl StatementMentions {
         };
         self.tables.iter().find(by_alias).or_else(|| self.tables.iter().find(|table| table.table == name))
     }
+}
+
+/// The entry of a log that has an error: from the line on which it begins to the line that begins another entry.
+fn entry(text: &str, start: usize, end: usize) -> &str {
+    let (start, end) = (boundary(text, start), boundary(text, end));
+    let begins = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let begins = begins.max(boundary(text, start.saturating_sub(AROUND)));
+    let limit = boundary(text, end.saturating_add(AROUND));
+    let ends = NEXT_ENTRY.find(&text[end..limit]).map_or(limit, |next| end + next.start());
+    &text[begins..ends]
+}
+
+/// The tables that a text names, each once.
+fn tables_in(text: &str) -> Vec<MentionedTable> {
+    let mut tables: Vec<MentionedTable> = Vec::new();
+    for found in TABLE.captures_iter(text) {
+        let Some(mut parts) = split_qualified(&found["table"]) else { continue };
+        let Some(table) = parts.pop().map(|name| folded(&name, &found["table"])) else { continue };
+        let schema = parts.pop().map(|name| folded(&name, &found["table"]));
+        let alias = found.name("alias").map(|alias| alias.as_str().trim_matches('"').to_owned());
+        let mentioned = MentionedTable { schema, table, alias: alias.filter(|alias| !is_keyword(alias)) };
+        if !tables.contains(&mentioned) {
+            tables.push(mentioned);
+        }
+    }
+    tables
 }
 
 /// An unquoted name as the server reads it.
@@ -131,6 +158,24 @@ mod tests {
         let plain =
             StatementMentions::around("update users set a = 1; SELECT 1 FROM users WHERE id = 1", 0, 0);
         assert_eq!(plain.tables.iter().map(|table| table.alias.as_deref()).collect::<Vec<_>>(), [None]);
+    }
+
+    #[test]
+    fn the_statement_of_the_error_counts_and_not_that_of_another_entry() {
+        let before =
+            "LOG:  statement: select 1 from organizations o\nLOG:  statement: select 1 from users o\n";
+        let tables = |text: &str| {
+            let start = text.find("ERROR").unwrap();
+            let mentions = StatementMentions::around(text, start, start + 5);
+            mentions.tables.into_iter().map(|table| table.table).collect::<Vec<_>>()
+        };
+        let own = format!(
+            "{before}ERROR:  no\nSTATEMENT:  select 1\n\tfrom api_keys o\nLOG:  from memberships o\n"
+        );
+        assert_eq!(tables(&own), ["api_keys"]);
+        let none = format!("{before}ERROR:  no\nLOG:  from memberships o\n");
+        assert_eq!(tables(&none), ["users", "organizations"]);
+        assert_eq!(tables("could not run [select 1 from api_keys] [ERROR: no"), ["api_keys"]);
     }
 
     #[test]

@@ -14,7 +14,6 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
     sqlstate: "23514",
     patterns: &[
         "new row for relation {table} violates check constraint {constraint}",
-        "check constraint {constraint} of relation {table} is violated by some row",
         "value for domain (?P<type_name>[^\\s\"]+) violates check constraint {constraint}",
         "no partition of relation {table} found for row",
     ],
@@ -27,12 +26,13 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
 fn judge(case: &Case<'_>) -> Explanation {
     let names = case.names();
     let Some(name) = &names.constraint else {
+        let table = names.table.clone().unwrap_or_default();
         return Explanation::elsewhere(
-            "no partition of the table takes the row",
+            format!("no partition of {table} takes the row"),
             "create the partition, or a default one: schema/ and a migration",
         );
     };
-    let ids = case.named(&[Kind::Check], name);
+    let ids = case.named_of_table(&[Kind::Check], name);
     let domains = names.type_name.iter().flat_map(|domain| {
         let name = domain.rsplit('.').next().unwrap_or(domain);
         case.named(&[Kind::Domain], name)

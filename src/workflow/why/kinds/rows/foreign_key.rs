@@ -13,7 +13,7 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
     sqlstate: "23503",
     patterns: &[
         "(?P<what>insert or update) on table {table} violates foreign key constraint {constraint}",
-        "(?P<what>update or delete) on table {table} violates (?:RESTRICT setting of )?foreign key constraint {constraint}",
+        r"(?P<what>update or delete) on table [^\n]+? violates (?:RESTRICT setting of )?foreign key constraint {constraint} on table {table}",
         // Prisma, P2003.
         r"Foreign key constraint (?:violated|failed) on the (?:constraint|field): `(?P<constraint>[^`\s]+)(?: \(index\))?`",
         r"Foreign key constraint violated: `?(?P<constraint>\w+)",
@@ -28,7 +28,7 @@ fn judge(case: &Case<'_>) -> Explanation {
     let Some(name) = &case.names().constraint else {
         return Explanation::unknown("the text does not name the constraint", "trueup check");
     };
-    let ids = case.named(&[Kind::ForeignKey], name);
+    let ids = case.named_of_table(&[Kind::ForeignKey], name);
     let findings: Vec<Finding> = ids.iter().flat_map(|id| case.differences_of(id)).collect();
     if !findings.is_empty() {
         return case.differs(findings);

@@ -13,7 +13,6 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
     sqlstate: "23502",
     patterns: &[
         "null value in column {column} (?:of relation {table} )?violates not-null constraint",
-        "column {column} of relation {table} contains null values",
         // Prisma, P2011.
         r"Null constraint violation on the (?:fields|constraint): \(?`(?P<column>[^`\n]+)`",
     ],

@@ -4,7 +4,7 @@ use super::super::super::case::Case;
 use super::super::super::explanation::Explanation;
 use super::super::super::facts::Ask;
 use super::super::ErrorKind;
-use super::super::schema::undefined_function::columns_of_other_type;
+use super::super::schema::undefined_function::{columns_of_other_type, declared_types};
 
 pub(in super::super) const KIND: ErrorKind = ErrorKind {
     condition: "string_data_right_truncation",
@@ -40,9 +40,7 @@ fn judge(case: &Case<'_>) -> Explanation {
         [.., _] => format!("; columns of that type: {}", candidates.join(", ")),
     };
     Explanation::elsewhere(
-        format!(
-            "the columns of the statement have their declared types: the text is longer than {name} allows{of}"
-        ),
+        format!("{}: the text is longer than {name} allows{of}", declared_types(case)),
         "shorten the text in the application; or give the column a wider type in schema/ and write its migration",
     )
 }

@@ -13,7 +13,6 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
     sqlstate: "23505",
     patterns: &[
         "duplicate key value violates unique constraint {constraint}",
-        "could not create unique index {constraint}",
         // Prisma, P2002.
         r"Unique constraint failed on the (?:constraint|fields?): `(?P<constraint>[^`\n]+)`",
         r"Unique constraint failed on the (?:constraint|fields?): \(`(?P<column>[^`\n]+)`",
@@ -80,7 +79,7 @@ fn judge<'c>(case: &'c Case<'_>) -> Explanation {
 /// Prisma names columns alone.
 fn of_column(case: &Case<'_>) -> Explanation {
     let column = case.names().column.clone().unwrap_or_default();
-    Explanation::elsewhere(
+    Explanation::unknown(
         format!(
             "a unique constraint or index on {column} refuses the row: the text does not say of which table"
         ),

@@ -3,6 +3,7 @@
 pub(super) mod cached_plan;
 pub(super) mod conflict_target;
 pub(super) mod datatype_mismatch;
+pub(super) mod dependent_objects;
 pub(super) mod duplicate_object;
 pub(super) mod undefined_column;
 pub(super) mod undefined_function;

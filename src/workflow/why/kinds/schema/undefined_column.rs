@@ -91,7 +91,7 @@ pub(in super::super) fn of_column(case: &Case<'_>, relations: &[ObjectId], colum
             if !case.is_in_path(with)
                 && case.named_relations().iter().all(|named| named.schema.is_none()) =>
         {
-            Explanation::explained(vec![outside_path(case, with)], "search_path does not lead to the table")
+            outside_path(case, with)
         }
         (Some(with), _) => case.elsewhere(&part(with).to_string()),
         (None, Some(table)) => unknown_column(case, table, column),
@@ -112,7 +112,7 @@ fn other_schema(case: &Case<'_>, with: &ObjectId, without: &ObjectId, column: &s
 }
 
 /// A relation is there, and the role finds it only with its schema.
-pub(in super::super) fn outside_path(case: &Case<'_>, there: &ObjectId) -> Finding {
+pub(in super::super) fn outside_path(case: &Case<'_>, there: &ObjectId) -> Explanation {
     let schema = there.schema.as_deref().unwrap_or_default();
     let advice = format!(
         "name the schema in the statement ({there}), or: ALTER ROLE {} SET search_path = {}, {};",

@@ -6,7 +6,7 @@ use super::super::super::facts::Ask;
 use super::super::super::likely::likely;
 use super::super::ErrorKind;
 use crate::findings::{Finding, Severity};
-use crate::postgres::catalog::{Attribute, Kind};
+use crate::postgres::catalog::{Attribute, Kind, ObjectId};
 use crate::postgres::sql::identifier;
 
 pub(in super::super) const KIND: ErrorKind = ErrorKind {
@@ -46,8 +46,7 @@ fn judge(case: &Case<'_>) -> Explanation {
             identifier(&hidden.schema),
             identifier(&named.name)
         );
-        let found = case.outside_path("function", &hidden.signature, &hidden.schema, advice);
-        return Explanation::explained(vec![found], "search_path does not lead to the function");
+        return case.outside_path("function", &hidden.signature, &hidden.schema, advice);
     }
     if let Some(extension) = case.facts.extensions.first()
         && extension.schema.is_none()
@@ -98,23 +97,41 @@ fn operator(case: &Case<'_>) -> Explanation {
     }
     let types = case.names().arguments.clone().unwrap_or_else(|| "these types".to_owned());
     Explanation::elsewhere(
-        format!("no operator compares {types}, and the columns of the statement have their declared types"),
+        format!("no operator compares {types}; {}", declared_types(case)),
         "cast one side in the statement: a parameter is sent with another type than its column has",
     )
 }
 
-/// The differences of type among the columns of the tables that the statement names.
+/// The differences of type among the columns of the tables that the statement names. Where it is not known, those of all
+/// tables between types that the error has.
 pub(in super::super) fn columns_of_other_type(case: &Case<'_>) -> Vec<Finding> {
-    let tables: Vec<String> = case
-        .named_relations()
-        .iter()
-        .flat_map(|named| case.relations(named))
-        .map(|id| format!("{id}."))
-        .collect();
+    let names = case.names();
+    let tables: Vec<String> = tables_of_statement(case).iter().map(|id| format!("{id}.")).collect();
+    let told =
+        [names.type_name.as_deref(), names.arguments.as_deref()].into_iter().flatten().collect::<String>();
     let of_type = |finding: &&Finding| {
+        let mut types =
+            finding.attributes.iter().filter(|attribute| attribute.name == Attribute::Type.word());
         finding.kind == "column"
-            && finding.attributes.iter().any(|attribute| attribute.name == Attribute::Type.word())
-            && tables.iter().any(|table| finding.object.starts_with(table.as_str()))
+            && types.any(|attribute| match tables.is_empty() {
+                true => [&attribute.declared, &attribute.actual]
+                    .into_iter()
+                    .flatten()
+                    .any(|one| told.split_whitespace().any(|word| word == one) || told == *one),
+                false => tables.iter().any(|table| finding.object.starts_with(table.as_str())),
+            })
     };
     case.schema.findings.iter().filter(of_type).cloned().collect()
+}
+
+/// What is known of types where none of them explains the error.
+pub(in super::super) fn declared_types(case: &Case<'_>) -> &'static str {
+    match tables_of_statement(case).is_empty() {
+        true => "no column of these types differs from schema/ (the text has no statement)",
+        false => "the columns of the statement have their declared types",
+    }
+}
+
+fn tables_of_statement(case: &Case<'_>) -> Vec<ObjectId> {
+    case.named_relations().iter().flat_map(|named| case.relations(named)).collect()
 }

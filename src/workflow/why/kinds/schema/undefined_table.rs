@@ -40,9 +40,7 @@ fn judge(case: &Case<'_>) -> Explanation {
         return case.differs(findings);
     }
     match found.iter().find(|id| case.live(id).is_some()) {
-        Some(there) if named.schema.is_none() && !case.is_in_path(there) => {
-            Explanation::explained(vec![outside_path(case, there)], "search_path does not lead to it")
-        }
+        Some(there) if named.schema.is_none() && !case.is_in_path(there) => outside_path(case, there),
         Some(there) => case.elsewhere(&there.to_string()),
         None => absent(case, &named),
     }

@@ -5,6 +5,7 @@ use super::super::super::explanation::{Explanation, reason};
 use super::super::super::facts::{Ask, ConnectionCount, ConnectionLimits};
 use super::super::ErrorKind;
 use crate::findings::{Finding, Remedy, Severity};
+use crate::postgres::sql::identifier;
 use crate::text::{duration, plural};
 
 pub(in super::super) const KIND: ErrorKind = ErrorKind {
@@ -49,13 +50,13 @@ fn judge(case: &Case<'_>) -> Explanation {
     let ConnectionLimits { server, clients, role, of_role, database, of_database } = limits;
     let name = &case.facts.settings.role;
     let all = [
-        ("role", name.as_str(), *of_role, *role, format!("ALTER ROLE {name} CONNECTION LIMIT")),
+        ("role", name.as_str(), *of_role, *role, format!("ALTER ROLE {} CONNECTION LIMIT", identifier(name))),
         (
             "database",
             case.database,
             *of_database,
             *database,
-            format!("ALTER DATABASE {} CONNECTION LIMIT", case.database),
+            format!("ALTER DATABASE {} CONNECTION LIMIT", identifier(case.database)),
         ),
         (
             "server",
@@ -79,7 +80,7 @@ fn judge(case: &Case<'_>) -> Explanation {
         })
         .collect();
     if !reached.is_empty() {
-        return Explanation::explained(reached, "a limit of connections is reached now");
+        return Explanation::explained(reached, "a limit of connections is reached, or nearly");
     }
     let who = if who.is_empty() { "none but this one".to_owned() } else { who };
     Explanation::elsewhere(

@@ -29,13 +29,21 @@ fn judge(case: &Case<'_>) -> Explanation {
 pub(super) fn waiting(case: &Case<'_>, setting: &'static str) -> Explanation {
     let findings: Vec<Finding> = case.facts.sessions.iter().map(holder).collect();
     let limit = limit(case, setting);
-    if !findings.is_empty() {
-        return Explanation::explained(findings, format!("a session is in the way now; {limit}"));
+    let next = "run the same command while it happens; log_lock_waits = on writes down who waits for whom";
+    let judged = Explanation::elsewhere(format!("nobody is in the way now; {limit}"), next);
+    if findings.is_empty() {
+        return judged;
     }
-    Explanation::elsewhere(
-        format!("nobody is in the way now; {limit}"),
-        "run the same command while it happens; log_lock_waits = on writes down who waits for whom",
-    )
+    let judged = judged.with(findings);
+    match judged.explains() {
+        true => Explanation::explained(judged.findings, format!("a session is in the way now; {limit}")),
+        false => Explanation {
+            verdict: format!(
+                "nobody is seen in the way of this statement now; other sessions hold locks; {limit}"
+            ),
+            ..judged
+        },
+    }
 }
 
 /// `lock_timeout of role app is 100ms (ALTER ROLE app SET lock_timeout)`
@@ -46,7 +54,7 @@ pub(super) fn limit(case: &Case<'_>, setting: &str) -> String {
             format!("{setting} of role {role} is {} ({})", found.value, found.origin)
         }
         Some(found) if found.value != "0" => format!("{setting} of role {role} is {}", found.value),
-        _ => format!("role {role} has no {setting}: the application sets it itself"),
+        _ => format!("role {role} has no {setting}: the application sets it itself, or has another role"),
     }
 }
 
@@ -76,7 +84,11 @@ fn holder(found: &LockingSession) -> Finding {
         Some(pid) => format!("pid {pid}"),
         None => "a prepared transaction".to_owned(),
     };
-    let severity = if *waiting > 0 || found.asked_for { Severity::Error } else { Severity::Info };
+    // Where the statement is known, who holds nothing of it keeps others waiting.
+    let severity = match found.asked_for || *waiting > 0 && !found.some_asked_for {
+        true => Severity::Error,
+        false => Severity::Info,
+    };
     let sentence = format!("{session} {holds}{waits}");
     reason("session", severity, "session", object, sentence).remedy(Remedy::advice(advice))
 }

@@ -9,7 +9,7 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
     sqlstate: "26000",
     patterns: &[r#"prepared statement "[^"\n]*" does not exist"#],
     follows: false,
-    meaning: "The session is not the one in which the statement was prepared: a pooler gave it to somebody else.",
+    meaning: "The session is not the one in which the statement was prepared, or its statements were removed (DEALLOCATE, DISCARD).",
     asks: &[],
     judge,
 };
@@ -23,7 +23,7 @@ pub(in super::super) const DUPLICATE: ErrorKind = ErrorKind {
 
 fn judge(_: &Case<'_>) -> Explanation {
     Explanation::elsewhere(
-        "a transaction-pooling proxy is between the application and the server",
+        "nothing in the schema is the reason; most often a transaction-pooling proxy is between the application and the server",
         "PgBouncer from 1.21 on: max_prepared_statements; else switch prepared statements off in the driver (asyncpg: \
          statement_cache_size=0, JDBC: prepareThreshold=0, Prisma: pgbouncer=true)",
     )

@@ -14,9 +14,10 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
         r#"permission denied for (?P<what>table|relation|sequence|view|materialized view|foreign table) "?(?P<table>[^\s"',()\]]+)"?"#,
         r#"permission denied for (?P<what>function|procedure|aggregate|routine) "?(?P<function>[^\s"'(]+)"?"#,
         r#"permission denied for (?P<what>schema|database|language|type|tablespace) "?(?P<schema>[^\s"',()\]]+)"?"#,
-        r#"must be (?P<what>owner) of (?:table|relation|view|sequence|materialized view|index) "?(?P<table>[^\s"',()\]]+)"?"#,
+        r#"must be owner of (?P<owned>table|relation|view|sequence|materialized view|foreign table|index) "?(?P<table>[^\s"',()\]]+)"?"#,
+        r#"must be owner of (?P<owned>function|procedure|aggregate|routine) "?(?P<function>[^\s"'(]+)"?"#,
+        r#"must be owner of (?P<owned>schema|database|type|domain) "?(?P<schema>[^\s"',()\]]+)"?"#,
         "new row violates (?P<what>row-level security) policy (?:\"[^\"\\n]+\" )?for table {table}",
-        r"permission denied to [a-z ]+",
     ],
     follows: false,
     meaning: "The role of the application may not do what the statement does.",
@@ -40,12 +41,12 @@ fn judge(case: &Case<'_>) -> Explanation {
         .collect();
     if objects.is_empty() {
         return Explanation::elsewhere(
-            format!("database {} has no object of that name, or the text names none", case.database),
+            format!("database {} has no such object", case.database),
             "is this the database of the application? compare its URL with this one",
         );
     }
     let lacks: Vec<Finding> = match what {
-        "owner" => {
+        _ if case.names().owned.is_some() => {
             objects.iter().filter(|object| object.owner != *role).map(|object| owned(object, role)).collect()
         }
         "row-level security" => Vec::new(),
@@ -73,13 +74,25 @@ fn judge(case: &Case<'_>) -> Explanation {
 
 /// The objects that may be meant. The server skips schemas of the search_path that the role may not use.
 fn meant<'c>(case: &'c Case<'_>) -> Vec<&'c GrantedObject> {
-    let all = &case.facts.privileges;
+    // A schema may have the name of a table.
+    let names = case.names();
+    let kinds: &[&str] = match names.owned.as_deref().or(names.what.as_deref()) {
+        Some("function" | "procedure" | "aggregate" | "routine") => &["FUNCTION"],
+        Some("schema") => &["SCHEMA"],
+        Some("database") => &["DATABASE"],
+        Some("type" | "domain") => &["TYPE"],
+        Some("index") => &["INDEX"],
+        Some("relation") => &["TABLE", "SEQUENCE", "INDEX"],
+        _ => &["TABLE", "SEQUENCE"],
+    };
+    let all: Vec<&GrantedObject> =
+        case.facts.privileges.iter().filter(|object| kinds.contains(&object.what.as_str())).collect();
     let path = case.facts.path();
     let found_in =
         |schema: &String| all.iter().find(|object| object.usage && object.schema == *identifier(schema));
-    match path.iter().find_map(found_in) {
-        Some(first) => all.iter().filter(|object| object.schema == first.schema).collect(),
-        None => all.iter().collect(),
+    match path.iter().find_map(found_in).map(|first| first.schema.clone()) {
+        Some(schema) => all.into_iter().filter(|object| object.schema == schema).collect(),
+        None => all,
     }
 }
 
@@ -108,24 +121,29 @@ fn lacking(object: &GrantedObject, role: &str, wanted: Option<&'static str>) -> 
     if lacks.is_empty() {
         return None;
     }
-    let kind = match what.as_str() {
+    let sentence = format!("role {role} lacks {}", lacks.join(" and "));
+    Some(reason("privilege", Severity::Error, word(what), name, sentence).remedy(sql(statements)))
+}
+
+fn word(what: &str) -> &'static str {
+    match what {
         "SEQUENCE" => "sequence",
         "FUNCTION" => "function",
         "SCHEMA" => "schema",
         "DATABASE" => "database",
+        "INDEX" => "index",
+        "TYPE" => "type",
         _ => "table",
-    };
-    let sentence = format!("role {role} lacks {}", lacks.join(" and "));
-    Some(reason("privilege", Severity::Error, kind, name, sentence).remedy(sql(statements)))
+    }
 }
 
 fn owned(object: &GrantedObject, role: &str) -> Finding {
-    let GrantedObject { object, owner, .. } = object;
+    let GrantedObject { what, object, owner, .. } = object;
     let sentence =
         format!("it belongs to role {owner}, and {role} is another one: only the owner changes it");
     let advice = format!(
         "run migrations as {owner}: set_role under [database] in trueup.toml, or SET ROLE {}",
         identifier(owner)
     );
-    reason("privilege", Severity::Error, "table", object, sentence).remedy(Remedy::advice(advice))
+    reason("privilege", Severity::Error, word(what), object, sentence).remedy(Remedy::advice(advice))
 }

@@ -4,7 +4,7 @@ use super::super::super::case::Case;
 use super::super::super::explanation::Explanation;
 use super::super::super::facts::Ask;
 use super::super::ErrorKind;
-use super::lock_not_available::waiting;
+use super::lock_not_available::{limit, waiting};
 
 pub(in super::super) const KIND: ErrorKind = ErrorKind {
     condition: "query_canceled",
@@ -22,13 +22,25 @@ pub(in super::super) const SESSION: ErrorKind = ErrorKind {
     sqlstate: "25P03",
     patterns: &["terminating connection due to (?P<what>idle-in-transaction timeout|transaction timeout)"],
     meaning: "The server ended the session: its transaction was open for longer than its limit.",
+    asks: &[],
+    judge: left_open,
     ..KIND
 };
 
+/// The statement is not the reason: the application left its transaction open.
+fn left_open(case: &Case<'_>) -> Explanation {
+    let setting = match case.names().what.as_deref() {
+        Some("transaction timeout") => "transaction_timeout",
+        _ => "idle_in_transaction_session_timeout",
+    };
+    Explanation::elsewhere(
+        format!("the application kept a transaction open for too long; {}", limit(case, setting)),
+        "end the transaction (COMMIT or ROLLBACK) before the application waits for anything else: another service, a user, a queue",
+    )
+}
+
 fn judge(case: &Case<'_>) -> Explanation {
     let setting = match case.names().what.as_deref() {
-        Some("idle-in-transaction timeout") => "idle_in_transaction_session_timeout",
-        Some("transaction timeout") => "transaction_timeout",
         Some("user request") => {
             return Explanation::elsewhere(
                 "a client cancelled the statement: the application's own limit of time, its user, or an administrator",

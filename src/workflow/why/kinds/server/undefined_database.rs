@@ -2,7 +2,10 @@
 
 use super::super::super::case::Case;
 use super::super::super::explanation::Explanation;
+use super::super::super::facts::Ask;
+use super::super::super::likely::likely;
 use super::super::ErrorKind;
+use crate::postgres::sql::identifier;
 
 pub(in super::super) const KIND: ErrorKind = ErrorKind {
     condition: "invalid_catalog_name",
@@ -14,7 +17,7 @@ pub(in super::super) const KIND: ErrorKind = ErrorKind {
     ],
     follows: false,
     meaning: "The server has no database of the name that the application's URL has.",
-    asks: &[],
+    asks: &[Ask::Databases],
     judge,
 };
 
@@ -24,13 +27,19 @@ fn judge(case: &Case<'_>) -> Explanation {
         case.database,
         "correct the database in the application's URL, or its host: it may be another server",
     );
-    match asked == database {
+    let others = &case.facts.databases;
+    match others.contains(&asked) {
         true => Explanation::elsewhere(
-            format!("this server has the database {database}: the application asks another server"),
+            format!("this server has a database {}: the application asks another server", identifier(&asked)),
             "compare the host and port of the application's URL with these",
         ),
         false => Explanation::elsewhere(
-            format!("the application asks for database {asked:?}, and trueup is connected to {database:?}"),
+            format!(
+                "this server has no database {}{}; trueup is connected to {}",
+                identifier(&asked),
+                Case::did_you_mean(&likely(&asked, others.iter().map(String::as_str))),
+                identifier(database)
+            ),
             next,
         ),
     }
