@@ -336,3 +336,24 @@ fn pooled() -> Failure {
 async fn pid(session: &mut Session, sql: &str) -> Result<i32> {
     session.scalar(sql).await
 }
+
+/// Whether the server has answered that it does not do what it was asked, and not only that it takes too long.
+pub(super) fn refused(error: &anyhow::Error) -> bool {
+    connection::server_error(error).map(connection::describe).is_some_and(|said| {
+        let late = said.is(sqlstate::QUERY_CANCELED) || said.is(sqlstate::LOCK_NOT_AVAILABLE);
+        said.sqlstate.is_some() && !late && !goodbye(&said)
+    })
+}
+
+/// Whether the server has ended the session, or a proxy reports that its connection failed.
+pub(super) fn goodbye(said: &connection::ServerError) -> bool {
+    let state = said.sqlstate.as_deref().unwrap_or_default();
+    matches!(
+        state,
+        sqlstate::ADMIN_SHUTDOWN
+            | sqlstate::CRASH_SHUTDOWN
+            | sqlstate::CANNOT_CONNECT_NOW
+            | sqlstate::IDLE_SESSION_TIMEOUT
+            | sqlstate::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+    ) || state.starts_with(sqlstate::CONNECTION_EXCEPTION_CLASS)
+}

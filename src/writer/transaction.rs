@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use super::access::{TRIES, is_cut_off};
+use super::access::{TRIES, goodbye, is_cut_off, refused};
 use super::blockers::ADVISORY_LOCK;
 use super::event::{Blocker, Event, Watch};
 use super::lock::jittered;
@@ -22,7 +22,7 @@ use super::waiting::{InTheWay, Sightings};
 use super::watchdog::{Seen, StepWatchdog, Why, supervised};
 use super::work::{Next, Work};
 use super::{WriteSession, blockers, fence};
-use crate::postgres::connection::{self, OwnedRow, Row, RowBuffer, ServerError, Session, sqlstate};
+use crate::postgres::connection::{self, OwnedRow, Row, RowBuffer, Session, sqlstate};
 use crate::postgres::sql::literal;
 
 /// The first and the longest pause between two attempts.
@@ -140,10 +140,14 @@ impl WriteSession {
     ) -> Result<(), StepError> {
         let mut seen = Sightings::default();
         loop {
-            // Without an answer the attempt itself shows who is there.
-            let Ok(holders) = blockers::holding(&mut self.control, work.wanted, &self.access, self.pid).await
-            else {
-                return Ok(());
+            let holders = blockers::holding(&mut self.control, work.wanted, &self.access, self.pid).await;
+            let holders = match holders {
+                Ok(holders) => holders,
+                Err(error) if refused(&error) => {
+                    return Err(self.step_error(error, "looking for who holds locks in the way"));
+                }
+                // Without an answer the attempt itself shows who is there.
+                Err(_) => return Ok(()),
             };
             let pause = match seen.evaluate(holders, Instant::now()) {
                 InTheWay::Nobody => return Ok(()),
@@ -520,19 +524,6 @@ impl WriteSession {
         let said = connection::describe(server);
         (said.sqlstate.is_none() || goodbye(&said)).then_some(said.message)
     }
-}
-
-/// Whether the server has ended the session, or a proxy reports that its connection failed.
-fn goodbye(said: &ServerError) -> bool {
-    let state = said.sqlstate.as_deref().unwrap_or_default();
-    matches!(
-        state,
-        sqlstate::ADMIN_SHUTDOWN
-            | sqlstate::CRASH_SHUTDOWN
-            | sqlstate::CANNOT_CONNECT_NOW
-            | sqlstate::IDLE_SESSION_TIMEOUT
-            | sqlstate::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
-    ) || state.starts_with(sqlstate::CONNECTION_EXCEPTION_CLASS)
 }
 
 /// What a step's statements answer.

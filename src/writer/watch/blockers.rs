@@ -106,7 +106,9 @@ fn question(wanted: &[WantedLock], search_path: &str, own: &str, more: &str) -> 
     let before = vec![
         format!("SELECT pg_catalog.set_config('search_path', {}, true)", literal(search_path)),
         format!(
-            "SELECT pg_catalog.set_config('trueup.wanted', pg_catalog.concat_ws(',', {}), true)",
+            // A function takes 100 arguments at most, an array has as many elements as it likes.
+            "SELECT pg_catalog.set_config('trueup.wanted', \
+             pg_catalog.array_to_string(ARRAY[{}]::pg_catalog.oid[], ','), true)",
             oids.collect::<Vec<_>>().join(", ")
         ),
         "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)".to_owned(),

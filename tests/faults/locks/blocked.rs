@@ -253,6 +253,25 @@ fn f15_readers_of_what_is_locked_with_it_are_waited_for_outside_of_the_queue() {
     }
 }
 
+/// Where the server refuses to say who is in the way, nobody stands in the queue without knowing it.
+#[test]
+fn f15_a_refused_question_who_is_in_the_way_is_told() {
+    let (project, database) = site();
+    let proxy =
+        crate::support::proxy::Proxy::start(&database, |_, text| match text.contains("trueup.wanted") {
+            true => crate::support::proxy::Then::Instead("SELECT 1/0".to_owned()),
+            false => crate::support::proxy::Then::Forward,
+        });
+    let mut other = Other::at(database.url(), "reader");
+    other.run("BEGIN; SELECT count(*) FROM public.items");
+    let ran = ends_unqueued(upgrade(&project, &proxy.url(&database)).start(), &database);
+    assert_ne!(ran.code(), Some(0));
+    ran.says(["looking for who holds locks in the way", "division by zero"]);
+    assert_eq!(applied(&database), ["1 items"]);
+    drop(other);
+    upgrade(&project, &database).exit(0).says("done: applied 1 migration");
+}
+
 /// The plan says how large what it locks is.
 #[test]
 fn the_plan_tells_rows_and_size_without_a_lock() {
