@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The size of a relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
-    /// `pg_class.reltuples`
+    /// `pg_class.reltuples`; nothing where the relation was never analyzed and is empty.
     pub rows: u64,
     /// `pg_class.relpages` of the relation and of its TOAST table, in bytes, without the indexes.
     pub bytes: u64,
@@ -51,12 +51,12 @@ pub struct AllSizes {
     pub day: String,
     /// The database.
     pub database: String,
-    /// The sizes by qualified and quoted names; `None` where a relation was never analyzed.
+    /// The sizes by qualified and quoted names; `None` where a relation was never analyzed, and is not empty.
     pub relations: BTreeMap<String, Option<Size>>,
 }
 
 impl Size {
-    /// `None` where the relation was never analyzed.
+    /// `None` where the relation was never analyzed, and is not empty.
     fn from_row(row: &Row<'_>) -> Result<Option<Self>> {
         if !row.get::<bool>("known")? {
             return Ok(None);
@@ -70,8 +70,8 @@ impl Size {
     }
 }
 
-/// The sizes of relations, by their qualified and quoted names. A relation that does not exist, or was never analyzed, is
-/// left out. It takes one round trip, and none for no relation.
+/// The sizes of relations, by their qualified and quoted names. A relation that does not exist, or was never analyzed
+/// and is not empty, is left out. It takes one round trip, and none for no relation.
 ///
 /// # Errors
 /// The server's or the connection's, in words.

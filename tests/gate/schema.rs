@@ -163,7 +163,7 @@ fn pending_before_and_after() {
     let found = document(&site, &database, &[], 0);
     let pending = section(&found, "pending");
     assert_eq!(pending["what"], "to apply: V2__m; waiting: V3__m (contract)");
-    assert_eq!(pending["details"][0], "V2__m: readers and writers of public.users wait");
+    assert_eq!(pending["details"][0], "V2__m: readers and writers of public.users (0 rows) wait");
     assert_eq!(found["valid_for"]["pending"], serde_json::json!(["2", "3"]));
     let found = document(&site, &database, &["--when", "after"], 1);
     assert_eq!(

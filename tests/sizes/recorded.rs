@@ -81,7 +81,7 @@ fn what_the_project_ignores_is_left_out() {
     project.trueup(["sizes"], &database).exit(0);
     let text = fs::read_to_string(project.path().join("sizes.json")).unwrap();
     let relations: Vec<&str> = text.lines().filter(|line| line.starts_with("{\"relation\"")).collect();
-    assert_eq!(relations, ["{\"relation\":\"app.t\",\"rows\":null,\"bytes\":null}"]);
+    assert_eq!(relations, ["{\"relation\":\"app.t\",\"rows\":0,\"bytes\":0}"]);
 }
 
 /// It reads the catalog, and neither waits for who locks a table nor makes anybody wait.
