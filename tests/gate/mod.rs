@@ -7,6 +7,7 @@ mod outside;
 mod page;
 mod schema;
 mod snapshot;
+mod stalled;
 mod stories;
 mod verdict;
 

@@ -12,6 +12,9 @@ use crate::text::duration;
 /// `lock_timeout` of a gate's transactions: a lock that nobody gives in this time is a reason of its own.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the end of the last transaction may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// When a gate has to answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
@@ -87,7 +90,8 @@ impl GateSession {
             // Dropping the session cancels what the server still does.
             Err(_) => return Err(self.deadline.missed()),
         };
-        if done.is_err() && session.execute(self.scope.end().join("; ")).await.is_err() {
+        let end = self.scope.end().join("; ");
+        if done.is_err() && !said(&mut session, end, self.deadline.share()).await {
             let lost = Failure::cannot_tell("the connection to the database was lost")
                 .next("run the gate again; the server's log says what ended the connection");
             self.session = Err(lost);
@@ -147,11 +151,19 @@ impl GateSession {
     pub(super) async fn close(self) {
         let Ok(mut session) = self.session else { return };
         // A pooler does not use a connection again whose client leaves a transaction open.
-        if self.scope == ReadingScope::OpenSnapshot && session.execute("ROLLBACK").await.is_err() {
+        let limit = self.deadline.remaining().min(GOODBYE);
+        if self.scope == ReadingScope::OpenSnapshot && !said(&mut session, "ROLLBACK".to_owned(), limit).await
+        {
             return;
         }
         session.close().await;
     }
+}
+
+/// Says the last words of a transaction within this time. A server that has said nothing for too long is told nothing any more.
+async fn said(session: &mut Session, words: String, limit: Duration) -> bool {
+    !session.is_given_up()
+        && tokio::time::timeout(limit, session.execute(words)).await.is_ok_and(|answer| answer.is_ok())
 }
 
 /// The failure of something that could not be asked, as one that says nothing about the database.

@@ -319,9 +319,12 @@ fn may_go_on(error: &anyhow::Error) -> bool {
 async fn patiently<T>(patience: Option<Duration>, answer: impl Future<Output = T>) -> Result<T, Failure> {
     let Some(patience) = patience else { return Ok(answer.await) };
     tokio::time::timeout(patience, answer).await.map_err(|_| {
-        let seconds = patience.as_secs_f32();
+        let seconds = patience.as_secs();
         Failure::new(Exit::Busy, format!("the server has said nothing for {seconds} s: given up"))
             .code(ErrorCode::CONNECTION_TIMEOUT)
-            .next("try again; if it happens again, look at the network and the server")
+            .next(
+                "try again; if it happens again, look at the network, the server, and a pooler before it, whose connections \
+                 may all be in use",
+            )
     })
 }
