@@ -283,3 +283,35 @@ fn a_schema_that_cannot_be_read_is_no_answer() {
     assert_eq!(conclusion(&found, "pending"), "ready");
     assert_eq!(conclusion(&document(&site, &database, &[], 0), "drift"), "ready");
 }
+
+/// What changes rows takes no lock that others wait for, and they wait for the one that its transaction has.
+#[test]
+fn changed_rows_of_a_table_of_unknown_size_warn() {
+    let site =
+        project("", &["LOCK TABLE users IN ACCESS EXCLUSIVE MODE;\nDELETE FROM users WHERE name = 'x';"]);
+    let database = at_base(&site);
+    let rows = "INSERT INTO users SELECT g, 'a' FROM generate_series(1, 20000) g";
+    database.exec(rows);
+    let found = document(&site, &database, &[], 0);
+    assert_eq!((conclusion(&found, "hazards"), codes(&found, "hazards").len()), ("warns", 1), "{found:#}");
+    database.exec("ANALYZE users");
+    assert_eq!(judged(&site, &database, "hazards", 0).0, "warns");
+    configure(&site, "[gate]\nhazard_rows = 10000\n");
+    assert_eq!(judged(&site, &database, "hazards", 1).0, "blocks");
+}
+
+/// What nobody has to look at is not the conclusion of a section that is ready.
+#[test]
+fn an_information_concludes_nothing() {
+    let site = project("[lint.rules]\n\"blocks.rewrite\" = \"info\"\n", &[WIDEN]);
+    let database = at_base(&site);
+    database.exec("INSERT INTO users SELECT g, 'a' FROM generate_series(1, 20000) g; ANALYZE users");
+    let found = document(&site, &database, &[], 0);
+    let hazards = section(&found, "hazards");
+    assert_eq!(codes(&found, "hazards"), ["blocks.rewrite"], "{found:#}");
+    assert_eq!(
+        (&hazards["conclusion"], hazards["findings"][0]["severity"].as_str()),
+        (&"ready".into(), Some("info"))
+    );
+    assert!(!hazards["what"].as_str().unwrap().contains("public.users"), "{hazards:#}");
+}

@@ -68,7 +68,7 @@ impl LintScope {
     }
 }
 
-/// Judges migrations. `shown` is how their files are named.
+/// Judges migrations by the rules whose codes are `asked`. `shown` is how their files are named.
 ///
 /// # Errors
 /// Exit 2: what an `allow` says wrongly, with file and line.
@@ -76,8 +76,10 @@ pub fn lint(
     lock: &Lock,
     files: &[Migration],
     scope: &LintScope,
+    asked: impl Fn(&str) -> bool,
     shown: impl Fn(&Migration) -> String,
 ) -> Result<LintOutcome, Failure> {
+    let rules: Vec<&LintRule> = RULES.iter().filter(|rule| asked(rule.code)).collect();
     let mut base = Before::of(lock);
     let mut outcome = LintOutcome::default();
     let mut failures = Vec::new();
@@ -92,9 +94,11 @@ pub fn lint(
             match file.filter(|_| compiled.file.is_none()) {
                 None => outcome.programs += 1,
                 Some(file) => {
-                    outcome.judge(lock, compiled, file, &shown(file), &base).unwrap_or_else(|failure| {
-                        failures.push(failure);
-                    });
+                    outcome.judge(lock, compiled, file, &shown(file), (&rules, &base)).unwrap_or_else(
+                        |failure| {
+                            failures.push(failure);
+                        },
+                    );
                 }
             }
         }
@@ -117,7 +121,7 @@ impl LintOutcome {
         compiled: &CompiledMigration,
         file: &Migration,
         name: &str,
-        base: &Before,
+        (rules, base): (&[&LintRule], &Before),
     ) -> Result<(), Failure> {
         let examined = Examination::of(name.as_ref(), &file.sql, &file.directives);
         let migration = LintedMigration::new(lock, compiled, file, &examined.statements, base);
@@ -127,7 +131,7 @@ impl LintOutcome {
         }
         let allowances = Allowances::read(name, &file.sql, &examined.statements)?;
         let place = |at: Position| Location::new(name, at.line).at_column(at.column);
-        let findings = migration.findings(place);
+        let findings = migration.findings(rules, place);
         self.brief_locks.extend(brief_locks(&migration, &findings, place));
         self.findings.extend(allowances.keep(findings));
         Ok(())
@@ -252,11 +256,11 @@ impl<'l> LintedMigration<'l> {
         }
     }
 
-    fn findings(&self, place: impl Fn(Position) -> Location) -> Vec<Finding> {
+    fn findings(&self, rules: &[&LintRule], place: impl Fn(Position) -> Location) -> Vec<Finding> {
         let tool = self.lock.head.settings.tool;
         let outside = tool.map_or("marked -- trueup: no-transaction", MigrationTool::outside_transaction);
         let mut findings = Vec::new();
-        for rule in RULES {
+        for rule in rules {
             for LintMatch { at, what, instead } in (rule.find)(self) {
                 let mut finding =
                     Finding::new(rule.code, rule.severity, "migration", &self.title, Change::Different)

@@ -45,7 +45,7 @@ pub(super) async fn run(settings: &Settings, args: &LintArgs) -> Result<Exit> {
     let pending = found.as_ref().and_then(|found| found.pending.as_ref());
     let choice = choose(settings, args, &lock, &sources.migrations, pending)?;
     let shown = |migration: &Migration| project.display(&migration.path);
-    let mut outcome = lint(&lock, &sources.migrations, &choice.scope, shown)?;
+    let mut outcome = lint(&lock, &sources.migrations, &choice.scope, |_| true, shown)?;
     let sized = sizes::apply(settings, &lock, &sources.migrations, found.as_ref(), &mut outcome);
     outcome.set_levels(&levels);
     if args.fix {

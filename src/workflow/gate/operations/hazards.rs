@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::facts::{GateFacts, PlannedUpgrade};
 use super::super::section::{GateSection, Judge, Judgement};
-use crate::changes::lint::{LintOutcome, LintScope, LintSizes, lint};
+use crate::changes::lint::{LintScope, LintSizes, lint};
 use crate::error::Failure;
 use crate::findings::{Change, Finding, Remedy, Severity, Sides};
 use crate::migrations::Migration;
@@ -60,7 +60,9 @@ fn judge(facts: &GateFacts<'_>) -> Judgement {
     findings.extend(linted.into_iter().map(|finding| as_told(facts, upgrade, sizes, finding)));
     let waiting: Vec<String> =
         upgrade.report.steps.iter().flat_map(|step| step.waiting.iter().cloned()).collect();
-    let worst = findings.iter().rev().max_by_key(|finding| finding.severity);
+    // What nobody has to look at concludes nothing.
+    let told = findings.iter().filter(|finding| finding.severity > Severity::Info);
+    let worst = told.rev().max_by_key(|finding| finding.severity);
     let what = match (worst.and_then(|worst| worst.sides.as_ref()), waiting.len()) {
         (Some(sides), _) => sides.database.clone(),
         (None, 0) => "nobody waits for longer than a moment".to_owned(),
@@ -80,14 +82,20 @@ fn linted(
     let versions: BTreeSet<i64> =
         upgrade.plan.steps.iter().filter(|step| !step.record).map(|step| step.version).collect();
     let shown = |migration: &Migration| settings.project.display(&migration.path);
-    let mut outcome: LintOutcome =
-        lint(&declared.lock, &declared.migrations, &LintScope::Run(versions), shown)?;
+    let scope = LintScope::Run(versions);
+    // Rules about anything else cost time, and say nothing of who waits.
+    let mut outcome = lint(&declared.lock, &declared.migrations, &scope, is_about_waiting, shown)?;
     let search_path = schemas_of_path(&settings.database.search_path);
     let is_small = |relation: &str| settings.lint.is_small(relation);
     let known = LintSizes { known: sizes, is_small: &is_small, search_path: &search_path };
     outcome.apply_sizes(&declared.lock, &declared.migrations, &known);
     outcome.set_levels(&levels(settings)?);
-    Ok(outcome.findings.into_iter().filter(|finding| finding.code.starts_with("blocks.")).collect())
+    Ok(outcome.findings.into_iter().filter(|finding| is_about_waiting(finding.code.as_str())).collect())
+}
+
+/// Whether a rule is about how long others wait.
+fn is_about_waiting(code: &str) -> bool {
+    code.starts_with("blocks.")
 }
 
 /// A finding of lint blocks where what it works on is large.
@@ -103,7 +111,7 @@ fn as_told(
     finding
 }
 
-/// Whether the statement of a finding works on, or locks, a relation over the limits.
+/// Whether the statement of a finding works on, or locks, a relation over the limits. What is not known is not large.
 fn is_large(
     facts: &GateFacts<'_>,
     upgrade: &PlannedUpgrade,
@@ -111,18 +119,24 @@ fn is_large(
     finding: &Finding,
 ) -> bool {
     let gate = &facts.settings.gate;
-    let Some(place) = &finding.location else { return true };
-    let step = upgrade.report.steps.iter().find(|step| step.file == place.file);
-    let footprint = step.and_then(|step| {
-        step.footprints.iter().find(|footprint| {
-            footprint.statement.line == place.line
-                && place.column.is_none_or(|column| column == footprint.statement.column)
-        })
+    let over = |relation: &str| {
+        let size = sizes.get(relation);
+        size.is_some_and(|size| size.rows >= gate.hazard_rows || size.bytes >= gate.hazard_bytes)
+    };
+    let Some(place) = &finding.location else { return false };
+    let mut steps = upgrade.plan.steps.iter().zip(&upgrade.report.steps);
+    let Some((step, report)) = steps.find(|(_, report)| report.file == place.file) else { return false };
+    let statement = report.footprints.iter().find(|footprint| {
+        footprint.statement.line == place.line
+            && place.column.is_none_or(|column| column == footprint.statement.column)
     });
-    let Some(footprint) = footprint.map(|found| &found.footprint) else { return true };
+    let Some(footprint) = statement.map(|found| &found.footprint) else {
+        // It takes no lock that others wait for: they wait for those that its transaction has.
+        let held = step.held.iter().filter(|(_, mode)| mode.blocks_writers());
+        return held.map(|(relation, _)| relation.to_string()).any(|relation| over(&relation));
+    };
     let rewritten = footprint.rewrites.iter().map(|rewrite| &rewrite.relation);
     let locked = footprint.locks.iter().map(|lock| &lock.relation);
-    let relations = footprint.scans.iter().chain(&footprint.builds).chain(rewritten).chain(locked);
-    let over = |size: &Size| size.rows >= gate.hazard_rows || size.bytes >= gate.hazard_bytes;
-    relations.filter_map(|relation| sizes.get(relation.as_str())).any(over)
+    let mut relations = footprint.scans.iter().chain(&footprint.builds).chain(rewritten).chain(locked);
+    relations.any(|relation| over(relation.as_str()))
 }
