@@ -40,20 +40,25 @@ fn escape_unless(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
 /// and HTML do not allow (the last two of each plane, U+FDD0 to U+FDEF).
 fn is_unsafe(found: char) -> bool {
     found.is_control()
+        || is_invisible(found)
         || u32::from(found) & 0xfffe == 0xfffe
-        || matches!(
-            found,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{fdd0}'..='\u{fdef}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
+        || matches!(found, '\u{fdd0}'..='\u{fdef}')
+}
+
+/// Whether nobody sees it, though it may change how the text around it is shown.
+pub fn is_invisible(found: char) -> bool {
+    matches!(
+        found,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 #[cfg(test)]

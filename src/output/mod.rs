@@ -20,7 +20,7 @@ pub mod view;
 mod wrap;
 
 pub use console::{err, names_an_open_file, out, write_file, write_report};
-pub use escape::{escape, escape_lines};
+pub use escape::{escape, escape_lines, is_invisible};
 pub use failure::{ErrorReport, FailureReport, FailureTarget, failure_text};
 pub use metrics::{MetricFamily, MetricLabels, Metrics, ProbeName};
 pub use progress::{Progress, ProgressMode};

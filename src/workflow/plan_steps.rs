@@ -12,7 +12,7 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration, ToolLedger};
 use crate::model::{CompiledMigration, Effect, RowWork};
-use crate::postgres::catalog::{Kind, ObjectId};
+use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::{QualifiedTable, identifier, schemas_of_path};
 use crate::project::Settings;
@@ -152,13 +152,9 @@ pub(crate) fn refuse_missing_schema(
 }
 
 /// The plan, with the locks that it takes. How large what it locks is, `sizes::measure` adds.
-pub(crate) fn report(
-    settings: &Settings,
-    plan: &mut MigrationPlan,
-    snapshot: &DatabaseSnapshot,
-) -> PlanReport {
+pub(crate) fn report(settings: &Settings, plan: &mut MigrationPlan, catalog: &Catalog) -> PlanReport {
     let path = schemas_of_path(&settings.database.search_path);
-    plan.look_up(&Relations::of(&snapshot.catalog, &path));
+    plan.look_up(&Relations::of(catalog, &path));
     PlanReport {
         direction: match plan.direction {
             Direction::Up => PlanDirection::Up,

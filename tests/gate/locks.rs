@@ -284,6 +284,37 @@ fn a_schema_that_cannot_be_read_is_no_answer() {
     assert_eq!(conclusion(&document(&site, &database, &[], 0), "drift"), "ready");
 }
 
+/// Who has locked what the schema is read from is found all the same: by what is pending.
+#[test]
+fn a_locked_table_is_told_with_who_has_locked_it() {
+    let view = "CREATE VIEW named AS SELECT id, name FROM users WHERE name <> '';";
+    let site = project("", &[view, "ALTER TABLE users ADD COLUMN a int;"]);
+    let database = at_base(&site);
+    site.trueup(["upgrade", "--yes", "--to", "2"], &database).exit(0);
+    configure(&site, "[gate]\ndeadline = \"8s\"\nmax_transaction_age = \"1s\"\n");
+    let mut other = Other::at(database.url(), "psql");
+    let pid = other.pid();
+    other.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let found = document(&site, &database, &[], 1);
+    assert_eq!(codes(&found, "blockers"), ["gate.blockers.transaction"], "{found:#}");
+    let message = section(&found, "blockers")["findings"][0]["message"].as_str().unwrap();
+    assert!(message.contains(&format!("pid {pid} (")), "{message}");
+    assert!(
+        message.contains("holds ACCESS EXCLUSIVE on public.users: V3:1 ALTER TABLE users ADD COLUMN a"),
+        "{message}"
+    );
+    for name in ["rights", "drift", "hazards", "backup"] {
+        assert_eq!(conclusion(&found, name), "cannot tell", "{name}: {found:#}");
+        let next = section(&found, name)["next"].as_str().unwrap();
+        assert!(next.ends_with(&format!("SELECT pg_terminate_backend({pid});")), "{name}: {next}");
+    }
+    gate(&site, &database).exit(1).says("DO NOT DEPLOY: blockers: ");
+    other.run("ROLLBACK");
+    assert_eq!(found["verdict"], "DO NOT DEPLOY");
+    assert_eq!(conclusion(&document(&site, &database, &[], 0), "blockers"), "ready");
+}
+
 /// What changes rows takes no lock that others wait for, and they wait for the one that its transaction has.
 #[test]
 fn changed_rows_of_a_table_of_unknown_size_warn() {

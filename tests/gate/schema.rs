@@ -207,3 +207,16 @@ fn seeds() {
     database.exec("UPDATE users SET name = 'a'");
     assert_eq!(judged(&site, &database, "seeds", 0).0, "ready");
 }
+
+/// What is wrong with the project's files is not what the database does not answer.
+#[test]
+fn a_wrong_check_is_a_wrong_project() {
+    let site = project("", &[]);
+    let database = at_base(&site);
+    fs::create_dir(site.path().join("checks")).unwrap();
+    fs::write(site.path().join("checks/c1.sql"), "-- title: a\n-- severity: error\nSELECT 1;\n").unwrap();
+    let failed = gate(&site, &database).args(["--format", "json"]).exit(2).document();
+    assert_eq!(failed["error"]["code"], "checks.invalid", "{failed:#}");
+    configure(&site, "[gate.data]\nlevel = \"off\"\n");
+    gate(&site, &database).exit(0);
+}

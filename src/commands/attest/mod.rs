@@ -13,6 +13,7 @@ use report::AttestReport;
 
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::model::{FILE_NAME, Input};
+use crate::output::is_invisible;
 use crate::postgres::connection::Session;
 use crate::project::Settings;
 use crate::snapshot::StatusSnapshot;
@@ -59,7 +60,7 @@ impl Statement {
         let name = known_name(settings, &args.name)?;
         let reason = said("--reason", &args.reason)?;
         let by = match &args.by {
-            Some(by) => said("--by", by)?,
+            Some(by) => visible(said("--by", by)?)?,
             None => git::user_name(&settings.project.dir).unwrap_or_else(|| settings.caller.user.clone()),
         };
         let image = Arc::new(ImageMigrations::read(settings)?);
@@ -122,4 +123,14 @@ fn said(argument: &str, text: &str) -> Result<String, Failure> {
         return Err(failure.next("write it so that others understand it later"));
     }
     Ok(text.to_owned())
+}
+
+/// A name in which there is nothing that nobody sees: it would look like another one.
+fn visible(name: String) -> Result<String, Failure> {
+    if name.chars().any(is_invisible) {
+        let failure =
+            Failure::usage("--by has a character that nobody sees").code(ErrorCode::USAGE_ARGUMENTS);
+        return Err(failure.next("write the name without it"));
+    }
+    Ok(name)
 }

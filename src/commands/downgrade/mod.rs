@@ -89,7 +89,7 @@ impl MigrateCommand for DowngradeArgs {
         migrate::refuse_drift(&plan, &document, declared, None)?;
         let ledger = plan_steps::ledger(settings, &snapshot, &declared.migrations)?;
         document.notes.extend(plan_steps::notes_on_tool(&ledger, &plan, &declared.migrations));
-        let mut report = plan_steps::report(settings, &mut plan, &snapshot);
+        let mut report = plan_steps::report(settings, &mut plan, &snapshot.catalog);
         report.lost = LossReport::of(&lost(&declared.lock, &state, &plan, &snapshot.catalog));
         document.plan = Some(report);
         Ok(PreparedChange { snapshot, state, document, plan, ledger, policy: None })

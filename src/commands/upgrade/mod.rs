@@ -122,7 +122,7 @@ impl MigrateCommand for UpgradeArgs {
         if let Some(step) = plan.steps.first() {
             plan_steps::refuse_missing_schema(settings, &ledger, Some(&lock.migrations[step.index]))?;
         }
-        document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot));
+        document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot.catalog));
         Ok(PreparedChange { snapshot, state, document, plan, ledger, policy: None })
     }
 

@@ -8,14 +8,17 @@ use anyhow::Result;
 use super::session::{Deadline, GateSession, untold};
 use super::{GateRequest, When};
 use crate::changes::plan::{MigrationPlan, UpgradeGoal};
+use crate::data::checks::Check;
 use crate::data::seeds::Seeds;
 use crate::error::{Exit, Failure, exit_of};
 use crate::migrations::checksum;
 use crate::model::diagnosis::MigrationState;
 use crate::model::{FILE_NAME, Input, Lock};
+use crate::postgres::catalog::Catalog;
 use crate::postgres::connection::{ReadingScope, Session, Target};
-use crate::project::Settings;
+use crate::project::{GateLevel, SectionName, Settings};
 use crate::snapshot::{self, DatabaseSnapshot, Identity, Request, SequenceScope, StatusDetail};
+use crate::workflow::attestation::{self, Attestation};
 use crate::workflow::comparison::{self, Comparison};
 use crate::workflow::project_model::{self, ProjectModel};
 use crate::workflow::reports::plan_report::PlanReport;
@@ -23,7 +26,7 @@ use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 use crate::workflow::sizes::{self, MeasuredPlan};
 use crate::workflow::write_command::refuse_unclear;
-use crate::workflow::{environment_mark, plan_steps};
+use crate::workflow::{data_checks, environment_mark, plan_steps};
 use crate::writer::Mark;
 
 /// What all sections are judged by.
@@ -49,6 +52,12 @@ pub(crate) struct GateFacts<'g> {
     pub(crate) seeds_unread: Option<Failure>,
     /// What `trueup upgrade` would do.
     pub(crate) upgrade: Result<PlannedUpgrade, Failure>,
+    /// The same by the history and the project alone, where the schema could not be read.
+    by_history: Option<PlannedUpgrade>,
+    /// The project's data checks.
+    pub(crate) checks: Vec<Check>,
+    /// What people have said, in the project's file.
+    pub(crate) attested: Vec<Attestation>,
 }
 
 /// Who a database says that it is.
@@ -76,6 +85,11 @@ impl GateFacts<'_> {
     /// The migrations that are not applied, in the order of their versions; `None` where that is not known.
     pub(crate) fn pending(&self) -> Option<Vec<ReportedMigration>> {
         self.state.as_ref().ok().map(|state| pending(&self.declared.lock, state))
+    }
+
+    /// What an upgrade locks. That is known also where somebody has locked what the schema is read from.
+    pub(crate) fn locking(&self) -> Result<&PlannedUpgrade, Failure> {
+        self.upgrade.as_ref().or_else(|failure| self.by_history.as_ref().ok_or_else(|| failure.clone()))
     }
 }
 
@@ -127,6 +141,16 @@ pub(super) async fn gather<'g>(
         Err(failure) if failure.exit == Exit::Usage => return Err(failure.into()),
         target => target,
     };
+    let is_asked = |section| settings.gate.level(section) != Some(GateLevel::Off);
+    let checks = match is_asked(SectionName::Data) {
+        true => data_checks::checks(settings, &[])?,
+        false => Vec::new(),
+    };
+    let people = &settings.gate.around.attest;
+    let attested = match is_asked(SectionName::People) && asked.when == When::Before && !people.is_empty() {
+        true => attestation::read(&settings.project.dir)?,
+        false => Vec::new(),
+    };
     let connecting = async { anyhow::Ok(connect(settings, &target, deadline).await) };
     let (session, reading) = project_model::beside(settings, connecting).await?;
     // A database that cannot be had is said before a model is compiled for it.
@@ -146,6 +170,12 @@ pub(super) async fn gather<'g>(
     };
     let Readings { database, refused, state, schema, seeds_unread } = readings;
     let upgrade = plan(settings, &declared, &state, &schema, &mut session).await;
+    let by_history = match (&schema, &state) {
+        (Err(unread), Ok(state)) => steps(settings, &declared, state, &declared.lock.model)
+            .ok()
+            .map(|(plan, report)| PlannedUpgrade { plan, report, measured: Err(unread.clone()) }),
+        _ => None,
+    };
     let lock_hash = lock_hash(&declared.lock);
     let facts = GateFacts {
         settings,
@@ -160,6 +190,9 @@ pub(super) async fn gather<'g>(
         schema,
         seeds_unread,
         upgrade,
+        by_history,
+        checks,
+        attested,
     };
     Ok((facts, session))
 }
@@ -293,10 +326,7 @@ async fn plan(
 ) -> Result<PlannedUpgrade, Failure> {
     let schema = schema.as_ref().map_err(Clone::clone)?;
     let state = state.as_ref().map_err(Clone::clone)?;
-    // No old app version can be running on an empty database.
-    let goal = UpgradeGoal { contract: state.is_new(), checked: true, ..UpgradeGoal::default() };
-    let mut plan = MigrationPlan::upgrade(&declared.lock, &declared.migrations, state, &goal)?;
-    let mut report = plan_steps::report(settings, &mut plan, &schema.snapshot);
+    let (plan, mut report) = steps(settings, declared, state, &schema.snapshot.catalog)?;
     let snapshot = &schema.snapshot;
     let mut found = BTreeMap::new();
     let measured = match snapshot::sizes_sql(&sizes::relations(&plan, &report)) {
@@ -309,4 +339,18 @@ async fn plan(
     let measured =
         measured.map(|()| sizes::measured(settings, declared, &plan, &mut report, snapshot, found));
     Ok(PlannedUpgrade { plan, report, measured })
+}
+
+/// The steps of the upgrade in a database with this schema.
+fn steps(
+    settings: &Settings,
+    declared: &ProjectModel,
+    state: &MigrationState,
+    catalog: &Catalog,
+) -> Result<(MigrationPlan, PlanReport), Failure> {
+    // No old app version can be running on an empty database.
+    let goal = UpgradeGoal { contract: state.is_new(), checked: true, ..UpgradeGoal::default() };
+    let mut plan = MigrationPlan::upgrade(&declared.lock, &declared.migrations, state, &goal)?;
+    let report = plan_steps::report(settings, &mut plan, catalog);
+    Ok((plan, report))
 }

@@ -141,7 +141,7 @@ fn told(ran: Vec<RanCommand<'_>>) -> Judgement {
         match code {
             Some(code) => {
                 let next = format!("run it by itself: {}", shown(&command.command));
-                findings.push(finding(SectionName::Commands, code, &command.name, &what, &next));
+                findings.push(finding(SectionName::Commands, code, &command.name, how, &next));
                 words.push(what);
             }
             None => unknown.push(what),

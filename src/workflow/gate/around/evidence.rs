@@ -119,7 +119,7 @@ fn told(looked: Vec<(&EvidenceSettings, EvidenceOutcome)>) -> Judgement {
                     "run these tests for the commit that is deployed, so that they write {}",
                     entry.junit
                 );
-                let mut found = finding(SectionName::Evidence, code, &entry.name, &what, &next);
+                let mut found = finding(SectionName::Evidence, code, &entry.name, &why, &next);
                 if entry.level == GateLevel::Warn {
                     found.severity = Severity::Warning;
                 }
@@ -128,7 +128,7 @@ fn told(looked: Vec<(&EvidenceSettings, EvidenceOutcome)>) -> Judgement {
             }
             // What may only warn leaves no question open.
             None if entry.level == GateLevel::Warn => {
-                let mut found = finding(SectionName::Evidence, "unreadable", &entry.name, &what, "");
+                let mut found = finding(SectionName::Evidence, "unreadable", &entry.name, &why, "");
                 found.severity = Severity::Warning;
                 findings.push(found);
                 words.push(what);

@@ -8,6 +8,7 @@ use super::super::When;
 use super::super::facts::GateFacts;
 use super::super::section::{Conclusion, GateSection, Judge, Judgement, Judging, finding};
 use crate::error::Failure;
+use crate::output::is_invisible;
 use crate::project::{AttestSettings, GateLevel, SectionName};
 use crate::text::{duration, plural};
 use crate::workflow::attestation::{self, Attestation, AttestedState, NOBODY_IS_AUTHENTICATED};
@@ -53,24 +54,24 @@ fn judge<'a>(facts: &'a GateFacts<'_>) -> Judging<'a> {
         });
         let files: Vec<PathBuf> = files.map(|file| settings.project.dir.join(&file.path)).collect();
         let (project, lock) = (settings.project.dir.clone(), facts.lock_hash.clone());
+        let mut lines = facts.attested.clone();
         let snapshot = facts.schema.as_ref().map(|schema| &schema.snapshot);
         let internal = snapshot.ok().and_then(|snapshot| snapshot.internal.as_ref());
         let recorded = internal.map(|internal| attestation::recorded(&internal.attested)).transpose()?;
         let unread = snapshot.map_or(true, |snapshot| snapshot.attested_hidden);
         let read = move || {
-            let mut lines = attestation::read(&project)?;
             lines.extend(recorded.into_iter().flatten());
             // Whoever wrote a migration does not count where several people are wanted.
             let authors = wanted.iter().any(|one| one.by > 1).then(|| git::authors(&project, &files));
             let state = AttestedState { lock: &lock, pending: &pending };
-            Ok(told(&wanted, &lines, state, authors.as_ref(), SystemTime::now()))
+            told(&wanted, &lines, state, authors.as_ref(), SystemTime::now())
         };
         let read = tokio::task::spawn_blocking(read);
         let told = read
             .await
             .map_err(|error| Failure::cannot_tell(format!("the attestations could not be read: {error}")))?;
         // What is not in the file may be recorded in the database.
-        told.map(|told| match (told.conclusion, unread) {
+        Ok(match (told.conclusion, unread) {
             (Conclusion::Blocks, true) => Judgement::unknown(
                 &Failure::cannot_tell(format!(
                     "{}; what is recorded in the database could not be read",
@@ -126,10 +127,11 @@ pub(super) fn told(
                 }
             }
         };
+        // A finding says what it is about.
         let what = format!("{}: {why}", one.name);
         let next =
             format!("trueup attest {} --reason TEXT, then commit attestations.jsonl", quoted(&one.name));
-        findings.push(finding(SectionName::People, code, &one.name, &what, &next));
+        findings.push(finding(SectionName::People, code, &one.name, &why, &next));
         shown.push(what.clone());
         words.push(what);
     }
@@ -185,13 +187,15 @@ fn in_days(time: Duration) -> String {
     const DAY: u64 = 24 * 3600;
     match time.as_secs() {
         seconds if seconds >= DAY && seconds % DAY == 0 => plural(seconds / DAY, "day"),
+        seconds @ 1..60 => format!("{seconds} s"),
         _ => duration(time),
     }
 }
 
-/// What makes two spellings of a name one.
+/// What makes two spellings of a name one. What nobody sees makes no other name.
 fn key(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    let seen: String = name.chars().filter(|&letter| !is_invisible(letter)).collect();
+    seen.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 fn quoted(name: &str) -> String {

@@ -95,6 +95,9 @@ fn people_are_counted_by_name_for_this_state() {
     let wanted =
         |by| AttestSettings { name: "tested".into(), by, expires: Some(Duration::from_secs(7 * 86_400)) };
     let today = "2026-11-30T11:00:00Z";
+    let soon = AttestSettings { expires: Some(Duration::from_secs(1)), ..wanted(1) };
+    let judged = people::told(&[soon], &[line("Alice", today)], state, None, now);
+    assert!(judged.what.ends_with("it counts for 1 s"), "{}", judged.what);
     let alice = line("Alice", today);
     let judge = |by, lines: &[Attestation], authors: Option<Result<&[&str], &str>>| {
         let authors = authors.map(|authors| {
@@ -143,7 +146,7 @@ fn people_are_counted_by_name_for_this_state() {
         "1 of 2 names said so",
     );
     expect(
-        judge(2, &[alice.clone(), line(" alice ", today)], nobody),
+        judge(2, &[alice.clone(), line(" alice ", today), line("Al\u{200b}ice", today)], nobody),
         blocks,
         "gate.people.too_few",
         "1 of 2 names",

@@ -1,5 +1,7 @@
 //! `blockers`: who holds locks that pending statements would wait for, and everybody else behind them.
 
+use std::collections::BTreeSet;
+
 use super::super::facts::{GateFacts, PlannedUpgrade};
 use super::super::section::{Asking, GateSection, Judge, Judgement, Question, finding};
 use super::super::session::failure_of;
@@ -22,7 +24,7 @@ pub(in super::super) const SECTION: GateSection = GateSection {
 };
 
 fn questions(facts: &GateFacts<'_>) -> Result<Vec<Question>, Failure> {
-    let wanted = wanted(facts.upgrade.as_ref().map_err(Clone::clone)?);
+    let wanted = wanted(facts.locking()?);
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
@@ -31,17 +33,19 @@ fn questions(facts: &GateFacts<'_>) -> Result<Vec<Question>, Failure> {
 }
 
 fn judge(facts: &GateFacts<'_>, answers: &[Vec<OwnedRow>]) -> Result<Judgement, Failure> {
-    let upgrade = facts.upgrade.as_ref().map_err(Clone::clone)?;
+    let upgrade = facts.locking()?;
     let [rows] = answers else { return Ok(Judgement::ready("no pending statement waits for a lock")) };
     let found = LockInTheWay::read(rows, facts.settings.output.verbose).map_err(failure_of)?;
     Ok(told(facts, upgrade, wanted(upgrade).len(), &found))
 }
 
-/// The locks of the steps on relations that are there, from the mode on that keeps index builds and autovacuum out.
+/// The locks of the steps on relations that are there, from the mode on that keeps index builds and autovacuum out. Several
+/// steps may want the same one.
 fn wanted(upgrade: &PlannedUpgrade) -> Vec<WantedLock> {
     let held = upgrade.plan.steps.iter().filter(|step| !step.record).flat_map(|step| &step.held);
-    let strong = held.filter(|(_, mode)| **mode >= LockMode::ShareUpdateExclusive);
+    let strong: BTreeSet<_> = held.filter(|(_, mode)| **mode >= LockMode::ShareUpdateExclusive).collect();
     strong
+        .into_iter()
         .map(|(relation, mode)| WantedLock {
             relation: relation.to_string(),
             conflicting: conflicting(*mode).map(LockMode::pg_locks_name).collect(),
