@@ -47,7 +47,7 @@ impl Programs {
             let major = written_by.major();
             let mut what = format!(
                 "the archive was written by pg_dump {major}, a pg_restore of {major} or newer reads it, and none was \
-                 found; nothing was changed; looked in:"
+                 found; nothing was changed\nlooked in:"
             );
             for line in places.describe(explicit).iter().chain(&looked) {
                 what.push_str("\n  ");
@@ -214,7 +214,7 @@ fn version_of(dir: &Path) -> Result<ServerVersion, String> {
 fn none_found(places: &Places, explicit: Option<&Path>, server: ServerVersion, looked: &[String]) -> Failure {
     let major = server.major();
     let mut what = format!(
-        "a backup of PostgreSQL {server} needs a pg_dump of {major} or newer, and none was found; nothing was changed; \
+        "a backup of PostgreSQL {server} needs a pg_dump of {major} or newer, and none was found; nothing was changed\n\
          looked in:"
     );
     for line in places.describe(explicit).iter().chain(looked) {

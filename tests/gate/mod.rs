@@ -3,6 +3,7 @@
 mod around;
 mod bound;
 mod locks;
+mod many;
 mod outside;
 mod page;
 mod schema;

@@ -27,6 +27,9 @@ pub(crate) struct GateReport {
     /// What people read in its place.
     #[serde(skip)]
     asked_target: String,
+    /// Whether people want to see more.
+    #[serde(skip)]
+    verbose: bool,
     when: When,
     verdict: GateVerdict,
     sections: Vec<SectionReport>,
@@ -61,6 +64,9 @@ struct SectionReport {
     findings: Vec<Finding>,
     #[serde(rename = "details", skip_serializing_if = "Vec::is_empty")]
     lines: Vec<String>,
+    /// What people see in the place of those.
+    #[serde(skip)]
+    brief: Option<Vec<String>>,
 }
 
 impl SectionReport {
@@ -112,6 +118,7 @@ impl SectionReport {
             overridden: overridden.is_some(),
             findings: judgement.findings,
             lines: judgement.lines,
+            brief: judgement.brief,
         }
     }
 
@@ -148,6 +155,7 @@ impl GateReport {
             run: facts.settings.run.clone(),
             target: database.map(|database| database.report.clone()),
             asked_target,
+            verbose: facts.settings.output.verbose,
             when: facts.when,
             verdict,
             overrides,
@@ -240,7 +248,8 @@ impl Report for GateReport {
                 view.text(Text::labelled("not asked", format!("{all} (trueup explain gate.{})", unused[0])));
         }
         for section in &self.sections {
-            for line in &section.lines {
+            let brief = section.brief.as_ref().filter(|_| !self.verbose);
+            for line in brief.unwrap_or(&section.lines) {
                 view = view.text(Text::labelled(section.name, line));
             }
         }

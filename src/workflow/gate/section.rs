@@ -56,11 +56,20 @@ pub(crate) struct Judgement {
     pub(crate) findings: Vec<Finding>,
     /// Further lines for people.
     pub(crate) lines: Vec<String>,
+    /// What people see in the place of those, unless they want to see more.
+    pub(crate) brief: Option<Vec<String>>,
 }
 
 impl Judgement {
     fn new(conclusion: Conclusion, what: impl Into<String>) -> Self {
-        Self { conclusion, what: what.into(), next: None, findings: Vec::new(), lines: Vec::new() }
+        Self {
+            conclusion,
+            what: what.into(),
+            next: None,
+            findings: Vec::new(),
+            lines: Vec::new(),
+            brief: None,
+        }
     }
 
     /// Nothing speaks against the deploy.
@@ -75,15 +84,14 @@ impl Judgement {
 
     /// There is no answer, because of this.
     pub(crate) fn unknown(failure: &Failure) -> Self {
-        let what = failure.what.lines().next().unwrap_or_default();
-        Self::new(Conclusion::CannotTell, what).next(&failure.next)
+        Self::new(Conclusion::CannotTell, first_line(&told(failure))).next(&failure.next)
     }
 
     /// The deploy must not begin, because of this, which is about that object.
     pub(crate) fn refused(section: SectionName, object: &str, failure: &Failure) -> Self {
-        let code = failure.error_code();
-        let found = finding(section, code.as_str(), object, &failure.what, &failure.next);
-        Self::of_findings(vec![found], failure.what.lines().next().unwrap_or_default()).next(&failure.next)
+        let (code, what) = (failure.error_code(), told(failure));
+        let found = finding(section, code.as_str(), object, &what, &failure.next);
+        Self::of_findings(vec![found], first_line(&what)).next(&failure.next)
     }
 
     /// It stops the deploy where one of the findings is an error, and warns where one is a warning.
@@ -110,6 +118,13 @@ impl Judgement {
     #[must_use]
     pub(crate) fn lines(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         self.lines.extend(lines);
+        self
+    }
+
+    /// Sets what people see in the place of the lines, unless they want to see more.
+    #[must_use]
+    pub(crate) fn brief(mut self, brief: Vec<String>) -> Self {
+        self.brief = Some(brief);
         self
     }
 
@@ -146,6 +161,15 @@ impl Judgement {
         }
         self
     }
+}
+
+/// What a failure says. That nothing was changed goes without saying in a gate, which changes nothing.
+fn told(failure: &Failure) -> String {
+    failure.what.replace("; nothing was changed", "")
+}
+
+fn first_line(what: &str) -> &str {
+    what.lines().next().unwrap_or_default()
 }
 
 /// An error that a section finds and that no other command finds. `what` is one sentence, `advice` may be empty.

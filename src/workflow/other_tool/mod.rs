@@ -31,6 +31,19 @@ pub(crate) fn refuse_to_migrate(settings: &Settings) -> Result<(), Failure> {
     Err(Failure::new(Exit::Refused, what).code(ErrorCode::HISTORY_OF_ANOTHER_TOOL).next(next))
 }
 
+/// How pending migrations of a tool are applied.
+fn applying(apply: &str) -> String {
+    format!("{apply}, or, with a backup before it: {}", Command::Upgrade)
+}
+
+/// What applies pending migrations of a project: of another tool, where it has one.
+pub(crate) fn remedy_of_pending(tool: Option<MigrationTool>) -> Remedy {
+    match tool.and_then(MigrationTool::apply_command) {
+        Some(apply) => Remedy::advice(applying(apply)),
+        None => Remedy::run(Command::Upgrade),
+    }
+}
+
 /// Puts the tool's own commands in the place of trueup's, which would write to its history.
 pub(crate) fn hand_over(tool: MigrationTool, findings: &mut [Finding]) {
     for finding in findings {
@@ -41,7 +54,7 @@ pub(crate) fn hand_over(tool: MigrationTool, findings: &mut [Finding]) {
         let remedy = &mut finding.remedy;
         let advice = match (&remedy.run, cause) {
             (Some(Command::Upgrade | Command::UpgradeContract), _) => match tool.apply_command() {
-                Some(apply) => format!("{apply}, or, with a backup before it: {}", Command::Upgrade),
+                Some(apply) => applying(apply),
                 None => {
                     *remedy = Remedy::run(Command::Upgrade);
                     continue;

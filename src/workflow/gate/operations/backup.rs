@@ -59,7 +59,11 @@ async fn planned(
         Err(failure) if failure.exit == Exit::CannotTell || failure.exit == Exit::Busy => {
             return Err(failure);
         }
-        Err(failure) => return Ok(Judgement::refused(SectionName::Backup, name, &failure)),
+        Err(mut failure) => {
+            // It is an option of the upgrade.
+            failure.next = failure.next.replace("give --no-backup", "run trueup upgrade --no-backup");
+            return Ok(Judgement::refused(SectionName::Backup, name, &failure));
+        }
     };
     let summary = plan.summary();
     let summary = summary.strip_prefix("backup: ").unwrap_or(&summary).to_owned();
@@ -73,7 +77,8 @@ async fn planned(
         (BackupDecision::None, None) if by_setting => {
             let why = plan.why.unwrap_or_default();
             let what = format!("the upgrade takes none: {why}");
-            let next = "[gate] max_backup_age asks for one that is taken elsewhere";
+            let next =
+                "where something else takes backups, [gate] max_backup_age = \"1d\" asks for a recent one";
             let mut found = finding(SectionName::Backup, "none", name, &what, next);
             found.severity = Severity::Warning;
             Ok(Judgement::of_findings(vec![found], what))

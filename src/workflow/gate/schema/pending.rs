@@ -3,10 +3,14 @@
 use super::super::When;
 use super::super::facts::{GateFacts, PlannedUpgrade};
 use super::super::section::{GateSection, Judge, Judgement};
-use crate::findings::{Cause, CauseKind, Change, Command, Finding, Remedy, Severity, Sides};
+use crate::changes::plan::Step;
+use crate::findings::{Cause, CauseKind, Change, Finding, Severity, Sides};
+use crate::migrations::tools::MigrationTool;
+use crate::postgres::catalog::Kind;
 use crate::project::{GateLevel, SectionName};
 use crate::text::plural;
-use crate::workflow::reports::plan_report::StepReport;
+use crate::workflow::other_tool;
+use crate::workflow::reports::plan_report::{LockReport, StepReport};
 use crate::workflow::reports::target::ReportedMigration;
 
 pub(in super::super) const SECTION: GateSection = GateSection {
@@ -41,10 +45,16 @@ fn judge(facts: &GateFacts<'_>) -> Judgement {
         (Some(expand), Some(waiting)) => format!("to apply: {expand}; waiting: {waiting} (contract)"),
     };
     if facts.when == When::After {
-        return Judgement::of_findings(expand.iter().map(not_applied).collect(), what);
+        return Judgement::of_findings(
+            expand.iter().map(|one| not_applied(one, facts.settings.migrations.tool)).collect(),
+            what,
+        );
     }
-    let upgrade = facts.upgrade.as_ref().ok();
-    Judgement::ready(what).lines(upgrade.into_iter().flat_map(|upgrade| lines(facts, upgrade)))
+    let judged = Judgement::ready(what);
+    match &facts.upgrade {
+        Ok(upgrade) => judged.lines(lines(facts, upgrade, usize::MAX)).brief(briefly(facts, upgrade)),
+        Err(_) => judged,
+    }
 }
 
 /// `3 migrations, V4__a to V6__c`
@@ -58,7 +68,7 @@ fn named(migrations: &[ReportedMigration]) -> Option<String> {
     }
 }
 
-fn not_applied(migration: &ReportedMigration) -> Finding {
+fn not_applied(migration: &ReportedMigration, tool: Option<MigrationTool>) -> Finding {
     let label = migration.label();
     let cause = Cause {
         kind: CauseKind::Pending,
@@ -68,29 +78,66 @@ fn not_applied(migration: &ReportedMigration) -> Finding {
     Finding::new("gate.pending.not_applied", Severity::Error, "migration", label, Change::Missing)
         .sides(Sides::new("not applied", "applied"))
         .cause(cause)
-        .remedy(Remedy::run(Command::Upgrade))
+        .remedy(other_tool::remedy_of_pending(tool))
 }
 
-/// What each step locks, a line each.
-fn lines(facts: &GateFacts<'_>, upgrade: &PlannedUpgrade) -> Vec<String> {
+/// How many steps people see a line of.
+const STEPS: usize = 5;
+/// How many relations they see in it.
+const RELATIONS: usize = 3;
+
+/// What few steps lock, a line each; a line about many of them.
+fn briefly(facts: &GateFacts<'_>, upgrade: &PlannedUpgrade) -> Vec<String> {
+    let steps = &upgrade.plan.steps;
+    if steps.len() <= STEPS {
+        return lines(facts, upgrade, RELATIONS);
+    }
+    let waited_for = upgrade.report.steps.iter().filter(|step| waits(step).next().is_some()).count();
+    let others = match waited_for {
+        0 => "nobody waits".to_owned(),
+        count => format!("others wait in {count} of them (trueup gate -v shows them)"),
+    };
+    let migrations = &facts.declared.lock.migrations;
+    let all: Vec<_> = steps.iter().map(|step| ReportedMigration::of(migrations[step.index].id())).collect();
+    named(&all).map(|all| format!("{all}: {others}")).into_iter().collect()
+}
+
+/// What each step locks, a line each that names so many relations at most.
+fn lines(facts: &GateFacts<'_>, upgrade: &PlannedUpgrade, most: usize) -> Vec<String> {
     let migrations = &facts.declared.lock.migrations;
     let steps = upgrade.plan.steps.iter().zip(&upgrade.report.steps);
-    steps
-        .map(|(step, report)| line(&ReportedMigration::of(migrations[step.index].id()).label(), report))
-        .collect()
+    let line = |(step, report): (&Step, &StepReport)| {
+        let title = ReportedMigration::of(migrations[step.index].id()).label();
+        let is_sequence = |relation: &str| {
+            step.held.keys().any(|held| held.kind == Kind::Sequence && held.to_string() == relation)
+        };
+        line(&title, report, &is_sequence, most)
+    };
+    steps.map(line).collect()
 }
 
-fn line(title: &str, step: &StepReport) -> String {
-    let waits = step.locks.iter().filter(|lock| lock.blocks != "nobody");
-    let waits: Vec<String> = waits
+/// The locks of a step that others wait for.
+fn waits(step: &StepReport) -> impl Iterator<Item = &LockReport> {
+    step.locks.iter().filter(|lock| lock.blocks != "nobody")
+}
+
+fn line(title: &str, step: &StepReport, is_sequence: &dyn Fn(&str) -> bool, most: usize) -> String {
+    let all = waits(step).count();
+    let mut named: Vec<String> = waits(step)
+        .take(most)
         .map(|lock| {
-            let rows = lock.rows.map(|rows| format!(" ({})", plural(rows, "row"))).unwrap_or_default();
+            // A sequence has one row, which says nothing.
+            let rows = lock.rows.filter(|_| !is_sequence(&lock.relation));
+            let rows = rows.map(|rows| format!(" ({})", plural(rows, "row"))).unwrap_or_default();
             format!("{} of {}{rows}", lock.blocks, lock.relation)
         })
         .collect();
+    if all > most {
+        named.push(plural(all - most, "more relation"));
+    }
     let contract = if step.contract { " (contract)" } else { "" };
-    match waits.as_slice() {
+    match named.as_slice() {
         [] => format!("{title}{contract}: nobody waits"),
-        waits => format!("{title}{contract}: {} wait", waits.join(", ")),
+        named => format!("{title}{contract}: {} wait", named.join(", ")),
     }
 }
