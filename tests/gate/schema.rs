@@ -91,6 +91,7 @@ fn history() {
         (conclusion(&found, "history"), codes(&found, "history")[0].as_str()),
         ("blocks", "history.missing")
     );
+    assert_eq!(codes(&found, "identity"), Vec::<String>::new(), "it is told once");
 }
 
 #[test]
@@ -207,6 +208,36 @@ fn seeds() {
     assert_eq!(judged(&site, &database, "seeds", 0).0, "warns");
     database.exec("UPDATE users SET name = 'a'");
     assert_eq!(judged(&site, &database, "seeds", 0).0, "ready");
+}
+
+/// A comment stops no deploy, whatever a pending migration locks.
+#[test]
+fn what_costs_later_warns_and_open_rows_block() {
+    let secured = "ALTER TABLE orders ENABLE ROW LEVEL SECURITY;";
+    let site = project("", &[secured, "ALTER TABLE users ADD COLUMN a int;"]);
+    let database = at_base(&site);
+    site.trueup(["upgrade", "--yes", "--to", "2"], &database).exit(0);
+    database.exec(
+        "COMMENT ON TABLE users IS 'x'; ALTER TABLE users ALTER COLUMN name SET STATISTICS 500; \
+         ALTER TABLE users REPLICA IDENTITY FULL",
+    );
+    let found = document(&site, &database, &[], 0);
+    assert_eq!((conclusion(&found, "drift"), codes(&found, "drift").len()), ("warns", 2), "{found:#}");
+    configure(&site, "[gate]\ndrift = \"all\"\n");
+    assert_eq!(judged(&site, &database, "drift", 1).0, "blocks");
+    configure(&site, "");
+    // A difference with which the application breaks blocks.
+    database.exec("ALTER TABLE users ALTER COLUMN name SET NOT NULL");
+    assert_eq!(judged(&site, &database, "drift", 1).0, "blocks");
+    database.exec("ALTER TABLE users ALTER COLUMN name DROP NOT NULL");
+    assert_eq!(judged(&site, &database, "drift", 0).0, "warns");
+    // Nobody locks that table; its rows are open to all.
+    database.exec("ALTER TABLE orders DISABLE ROW LEVEL SECURITY");
+    let found = document(&site, &database, &[], 1);
+    let findings = section(&found, "drift")["findings"].as_array().unwrap();
+    let blocking: Vec<_> =
+        findings.iter().filter(|one| one["severity"] == "error").map(|one| &one["code"]).collect();
+    assert_eq!(blocking, ["table.row_security"], "{found:#}");
 }
 
 /// What is wrong with the project's files is not what the database does not answer.

@@ -17,8 +17,9 @@ pub(in super::super) const SECTION: GateSection = GateSection {
     name: SectionName::Drift,
     level: GateLevel::Block,
     help: "The schema is as the applied migrations left it. A difference blocks where the deploy meets it: a pending \
-           migration changes or locks the object or its table, or the declared schema has a table, column or other object \
-           that neither the database nor a pending migration has. Every other difference warns, unless [gate] drift = \
+           migration changes or locks the object or its table, or the declared schema has a table, column or other object, or \
+           row security, that neither the database nor a pending migration has. A difference of an object that is a warning in \
+           `trueup check`, as that of a comment, warns, unless a pending migration changes that very object. Every other difference warns, unless [gate] drift = \
            \"all\". `trueup check` shows each with its cause and its SQL.",
     judge: Judge::Facts(judge),
 };
@@ -101,7 +102,7 @@ impl<'f> Touched<'f> {
         let counts = finding.severity > Severity::Info;
         // An application of a newer project was deployed before, which has that.
         let ahead = finding.cause_kind() == Some(CauseKind::Ahead);
-        let blocks = counts && !ahead && (all || self.meets(&finding) || is_needed(&finding));
+        let blocks = counts && !ahead && (all || is_needed(&finding) || self.meets(&finding));
         finding.severity = match (blocks, counts) {
             (true, _) => Severity::Error,
             (false, true) => Severity::Warning,
@@ -112,7 +113,9 @@ impl<'f> Touched<'f> {
 
     fn meets(&self, finding: &Finding) -> bool {
         let collides = || self.collides.contains(&(finding.code.clone(), finding.object.clone()));
-        let relation = || self.relation_of(finding);
+        // What costs later, as a comment or a statistics target, is in no statement's way.
+        let in_the_way = finding.change != Change::Different || finding.severity == Severity::Error;
+        let relation = || self.relation_of(finding).filter(|_| in_the_way);
         collides() || relation().is_some_and(|relation| self.relations.contains(&relation))
     }
 
@@ -143,8 +146,12 @@ fn relations(upgrade: &PlannedUpgrade) -> BTreeSet<String> {
 }
 
 /// Whether the application needs what is not there: it is declared, an error when it is missing, and nobody brings it. A
-/// sequence that is behind makes the next INSERT fail.
+/// sequence that is behind makes the next INSERT fail, and rows are open to all whose declared row security is off.
 fn is_needed(finding: &Finding) -> bool {
     let behind = finding.code == "sequence.behind";
-    finding.severity == Severity::Error && (finding.change == Change::Missing || behind)
+    let security = [Attribute::RowSecurity, Attribute::ForceRowSecurity].map(Attribute::word);
+    let open = finding.attributes.iter().any(|attribute| {
+        security.contains(&attribute.name.as_str()) && attribute.declared.as_deref() == Some("true")
+    });
+    finding.severity == Severity::Error && (finding.change == Change::Missing || behind || open)
 }

@@ -3,6 +3,7 @@
 use super::super::facts::GateFacts;
 use super::super::section::{Asking, GateSection, Judge, Judgement, Question};
 use super::super::session::failure_of;
+use super::history;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{CauseKind, Finding, Severity};
 use crate::postgres::connection::OwnedRow;
@@ -64,7 +65,7 @@ fn judge(facts: &GateFacts<'_>, answers: &[Vec<OwnedRow>]) -> Result<Judgement, 
 
 /// Whether a finding of the comparison is about the database as a whole.
 pub(super) fn is_of_it(finding: &Finding) -> bool {
-    finding.kind == "database"
+    finding.kind == "database" && !history::is_of_it(finding)
 }
 
 /// A database without tables is the wrong one, or a new one.
