@@ -33,7 +33,7 @@ pub enum Format {
     Gitlab,
     /// One HTML file
     Html,
-    /// Prometheus text: metrics for node_exporter's textfile collector
+    /// Metrics for node_exporter's textfile collector (check, verify and ready alone)
     Prometheus,
 }
 

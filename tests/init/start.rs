@@ -95,6 +95,25 @@ fn nothing_is_written_before_the_files_are_right() {
     assert!(application.path().join("trueup.lock").is_file());
 }
 
+/// Where somebody says where the files are, they show whose they are.
+#[test]
+fn the_files_of_a_named_directory_show_their_tool() {
+    let marked = "-- +goose Up\nCREATE TABLE a (id int);\n";
+    let application = application(&[("steps/of/goose/00001_a.sql", marked)]);
+    trueup(&application, &["init", "--yes", "--dir", "steps/of/goose"], None).exit(0);
+    assert!(read(&application, "trueup.toml").contains("tool = \"goose\""));
+}
+
+/// What is wrong with hundreds of files is told of some of them.
+#[test]
+fn many_wrong_names_are_told_in_a_few_lines() {
+    let names: Vec<String> = (0..200).map(|number| format!("steps/step{number}.sql")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "SELECT 1;")).collect();
+    let ran = trueup(&application(&files), &["init", "--yes", "--dir", "steps"], None).exit(2);
+    let ran = ran.says(["... and ", "nothing was written"]);
+    assert!(ran.said().lines().count() < 40, "{}", ran.said());
+}
+
 #[test]
 fn a_new_project_may_have_its_directory_already() {
     let application = application(&[("db/steps/.keep", "")]);

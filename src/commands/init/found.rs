@@ -84,6 +84,14 @@ pub(super) fn find(project: &Path) -> Option<Found> {
     None
 }
 
+/// What the files of this directory show; trueup's own migrations where they show nothing.
+pub(super) fn in_directory(project: &Path, dir: &Path) -> Found {
+    let (tool, evidence) = of_files(&project.join(dir), None, uses_sqlx(project)).unzip();
+    let evidence = evidence.map(|first: String| dir.join(first).display().to_string());
+    let evidence = evidence.unwrap_or_else(|| "--dir".to_owned());
+    Found { tool: tool.flatten(), dir: dir.to_owned(), evidence }
+}
+
 /// A tool whose migrations are programs: its name, and the file that shows it.
 pub(super) fn of_code(project: &Path) -> Option<(&'static str, String)> {
     let found = find(project)?;

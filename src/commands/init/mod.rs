@@ -154,7 +154,20 @@ fn in_short(what: &str) -> String {
 fn nothing_written(failure: Failure) -> Failure {
     let next = "nothing was written; correct the files, then run the same command again";
     let next = if failure.next.is_empty() { next.to_owned() } else { format!("{}\n{next}", failure.next) };
-    Failure { next, ..failure }
+    Failure { what: shortened(&failure.what), next: shortened(&next), ..failure }
+}
+
+/// A text of many lines without those that say the same of other files: the first ones and the last one.
+fn shortened(text: &str) -> String {
+    const FIRST: usize = 10;
+    let lines: Vec<&str> = text.lines().collect();
+    match lines.split_last() {
+        Some((last, others)) if others.len() > FIRST => {
+            let more = format!("... and {} more", others.len() - FIRST);
+            [&others[..FIRST], &[more.as_str(), *last]].concat().join("\n")
+        }
+        _ => text.to_owned(),
+    }
 }
 
 fn save(lock: &Lock, settings: &Settings, report: &mut InitReport) -> Result<(), Failure> {
@@ -214,7 +227,7 @@ fn chosen(args: &InitArgs, project: &Path) -> Option<Found> {
     if let Some(dir) = &args.dir {
         match &mut chosen {
             Some(chosen) => chosen.dir.clone_from(dir),
-            None => chosen = Some(Found { tool: None, dir: dir.clone(), evidence: "--dir".to_owned() }),
+            None => chosen = Some(found::in_directory(project, dir)),
         }
     }
     chosen
