@@ -4,3 +4,4 @@ pub mod estimate;
 pub mod executor;
 pub mod lint;
 pub mod plan;
+pub mod schema_plan;

@@ -137,6 +137,10 @@ pub(crate) const ROOMS: &[Room] = &[
         ],
     ),
     room(
+        "changes/schema_plan",
+        &["findings", "migrations", "model", "model/diagnosis", "postgres/catalog", "postgres/ddl"],
+    ),
+    room(
         "changes/executor",
         &[
             "changes/plan",
@@ -176,6 +180,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "changes/estimate",
             "changes/lint",
             "changes/plan",
+            "changes/schema_plan",
             "cli",
             "data/checks",
             "data/repair",
@@ -209,6 +214,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "changes/executor",
             "changes/lint",
             "changes/plan",
+            "changes/schema_plan",
             "cli",
             "data/checks",
             "data/repair",

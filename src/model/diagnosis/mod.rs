@@ -1,5 +1,6 @@
 //! Changes and history to findings, each with its cause and its remedy. Pure functions over data.
 
+mod between;
 mod brief;
 mod cause;
 mod closest;
@@ -30,6 +31,8 @@ use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::connection::ServerVersion;
 use crate::postgres::ddl;
 
+use between::Allowed;
+pub use between::{CatalogChange, Decided, between, needs_value};
 use cause::CauseResolver;
 pub use closest::closest;
 use differences::{differences, parents_of};
@@ -218,6 +221,7 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
         proved: state.basis == Basis::History && !facts.assumed,
         accepted: facts.recorded.accepted.as_ref(),
         evidence: evidence(facts.others),
+        allowed: Allowed::Repairs,
         views_print_differently: diff::crosses_view_printing_change(facts.server, facts.lock.head.server),
     };
     let nothing_to_say = differences.is_empty() || rules::is_empty(facts, &state);

@@ -18,15 +18,25 @@ const MOST_ROUNDS: usize = 4;
 /// finding of its own.
 pub(super) fn findings(
     resolver: &CauseResolver<'_>,
-    mut differences: Vec<Difference>,
+    differences: Vec<Difference>,
     parents: &HashMap<String, Vec<String>>,
 ) -> Vec<Finding> {
+    found(resolver, differences, parents).into_iter().map(|(_, finding)| finding).collect()
+}
+
+/// The same, each with its object.
+pub(super) fn found(
+    resolver: &CauseResolver<'_>,
+    mut differences: Vec<Difference>,
+    parents: &HashMap<String, Vec<String>>,
+) -> Vec<(ObjectId, Finding)> {
     let mut findings: Vec<(ObjectId, Finding)> = Vec::new();
     // Renames that the SQL of the findings does not revert: it has to use the names that the database has now.
     let mut unreverted = Vec::new();
     let mut groups = fold::fold(differences.clone(), parents);
     for _ in 0..MOST_ROUNDS {
-        let pairs = rename::pairs(&groups, resolver.origins, resolver.ahead_origins);
+        let mut pairs = rename::pairs(&groups, resolver.origins, resolver.ahead_origins);
+        resolver.allowed.decide(&groups, &mut pairs);
         if pairs.is_empty() {
             break;
         }
@@ -61,9 +71,15 @@ pub(super) fn findings(
         }
     }
     findings.extend(others.into_iter().map(|(head, finding)| (head.id.clone(), finding)));
-    runnable::settle(&mut findings, resolver.live, resolver.model, resolver.knows_privileges);
+    runnable::settle(
+        &mut findings,
+        resolver.live,
+        resolver.model,
+        resolver.knows_privileges,
+        resolver.allowed,
+    );
     findings.sort_by(|(a, _), (b, _)| a.cmp(b));
-    findings.into_iter().map(|(_, finding)| finding).collect()
+    findings
 }
 
 /// The migrations that still have to do what a finding is about.
@@ -99,12 +115,12 @@ fn one(resolver: &CauseResolver<'_>, group: &Group, unreverted: &[Renaming]) -> 
                     beyond.join(", ")
                 ));
             }
-            let remedy = remedy::missing(&named, cause.kind, resolver.model);
+            let remedy = remedy::missing(&named, cause.kind, resolver);
             Some(finding(group, severity::missing(head), Change::Missing, Vec::new(), cause, remedy, None))
         }
         (Some(_), None) => {
             let cause = existence?;
-            let remedy = remedy::unexpected(&named, cause.kind);
+            let remedy = remedy::unexpected(&named, cause.kind, resolver.allowed);
             let mut finding = finding(
                 group,
                 severity::unexpected(head),

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use crate::findings::{Cause, CauseKind, Command, Finding, Hazard, Remedy, Undeclared};
 use crate::model::diff::Difference;
-use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::postgres::catalog::{Attribute, Attributes, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl::{self, DdlAction, DdlChange};
+use crate::postgres::sql::identifier;
 
+use super::between::Allowed;
 use super::cause::CauseResolver;
 use super::fold::Group;
 use super::sequences::NumberingChange;
@@ -31,13 +33,15 @@ fn for_cause(cause: CauseKind, subject: &str) -> Remedy {
 }
 
 /// The remedy of a missing object: it is created again with all that came with it.
-pub(super) fn missing(group: &Group, cause: CauseKind, model: &Catalog) -> Remedy {
-    let changes = if is_others(cause) { Vec::new() } else { create(group, model) };
+pub(super) fn missing(group: &Group, cause: CauseKind, states: &CauseResolver<'_>) -> Remedy {
+    let model = states.model;
+    let changes = if is_others(cause) { Vec::new() } else { create(group, states) };
     let lost = [&group.head].into_iter().chain(&group.parts).chain(&group.consequences);
     let mut columns = lost.filter_map(|part| part.model.as_ref());
     let is_there = !matches!(group.head.id.kind, Kind::Table | Kind::Schema);
-    if let Some(column) =
-        columns.find(|column| is_there && needs_values(column, model) && !changes.is_empty())
+    if let Some(column) = columns
+        .find(|column| is_there && needs_values(column, model) && !changes.is_empty())
+        .filter(|column| !states.allowed.fills(column))
     {
         let mut remedy = for_cause(cause, &format!("add_{}", group.head.id.name));
         if !remedy.is_some() {
@@ -56,7 +60,7 @@ pub(super) fn missing(group: &Group, cause: CauseKind, model: &Catalog) -> Remed
 }
 
 /// Whether a column can be added only where no row is: each would need a value.
-fn needs_values(column: &Object, model: &Catalog) -> bool {
+pub(super) fn needs_values(column: &Object, model: &Catalog) -> bool {
     let domain = column.get(Attribute::Type).and_then(|found| ObjectId::parse(Kind::Domain, found));
     let domain = domain.and_then(|domain| model.get(&domain));
     let refuses =
@@ -93,7 +97,7 @@ fn holds_data(kind: Kind) -> bool {
 }
 
 /// The remedy of an object that the model does not have. What holds data is never dropped by a suggestion.
-pub(super) fn unexpected(group: &Group, cause: CauseKind) -> Remedy {
+pub(super) fn unexpected(group: &Group, cause: CauseKind, allowed: Allowed<'_>) -> Remedy {
     let id = &group.head.id;
     let with_it = group.consequences.iter().filter(|other| other.live.is_some());
     let holds_data = holds_data(id.kind) || with_it.into_iter().any(|other| holds_data(other.id.kind));
@@ -104,12 +108,22 @@ pub(super) fn unexpected(group: &Group, cause: CauseKind) -> Remedy {
         } else {
             format!("{keep}; else run the SQL")
         };
+        // A sequence goes with the column that owns it, and with its table.
+        let path = id.to_string();
+        let goes_along = |other: &&Arc<Object>| {
+            let owner = other.get(Attribute::OwnedBy).filter(|_| other.id.kind == Kind::Sequence);
+            owner.is_some_and(|owner| owner == path || owner.starts_with(&format!("{path}.")))
+        };
         let with_it = group.consequences.iter().filter_map(|other| other.live.as_ref());
-        let gone: Vec<_> = group.head.live.iter().chain(with_it).filter(|_| !holds_data).collect();
+        let with_it = with_it.filter(|other| !goes_along(other));
+        let is_dropped = !holds_data || allowed.loses_values();
+        let gone: Vec<_> = group.head.live.iter().chain(with_it).filter(|_| is_dropped).collect();
         let changes = gone
             .into_iter()
             .map(|object| change(DdlAction::Drop, vec![Arc::clone(object)], vec![ddl::drop(&object.id)]));
-        return Remedy::advice(advice).with_changes(changes.collect());
+        let mut remedy = Remedy::advice(advice).with_changes(changes.collect());
+        remedy.hazards.extend((holds_data && remedy.sql.is_some()).then_some(Hazard::LosesData));
+        return remedy;
     }
     for_cause(cause, &format!("drop_{}", id.name))
 }
@@ -181,7 +195,7 @@ pub(super) fn undeclared(group: &Group, attributes: &[Attribute]) -> Option<Unde
 fn on_one_line(objects: Vec<Arc<Object>>) -> String {
     let has_lines =
         objects.iter().any(|object| object.attributes.iter().any(|(_, value)| value.contains('\n')));
-    let made = create_together(objects, &|_| false).join(" ");
+    let made = create_together(objects, &|_| false, false).join(" ");
     if has_lines { made } else { made.lines().map(str::trim).collect::<Vec<_>>().join(" ") }
 }
 
@@ -206,10 +220,10 @@ pub(super) fn different(
         statements.clear();
     }
     let mut remedy = for_cause(cause, &format!("change_{}", declared.id.name));
-    if !statements.is_empty()
+    let may_lose = !statements.is_empty()
         && attributes.contains(&Attribute::Type)
-        && may_lose(declared, actual, states.model)
-    {
+        && may_lose(declared, actual, states.model);
+    if may_lose && !states.allowed.loses_values() {
         if !remedy.is_some() {
             remedy.advice = Some(format!(
                 "the new type may change or cut values: look at them, then run {}",
@@ -237,6 +251,7 @@ pub(super) fn different(
     if remedy.sql.is_some() && declared.id.kind == Kind::Column {
         let becomes_required =
             attributes.contains(&Attribute::Nullable) && declared.is(Attribute::Nullable, "false");
+        remedy.hazards.extend(may_lose.then_some(Hazard::LosesData));
         remedy.hazards.extend(attributes.contains(&Attribute::Type).then_some(Hazard::RewritesTable));
         remedy.hazards.extend(becomes_required.then_some(Hazard::ScansTable));
     }
@@ -290,6 +305,11 @@ fn statements(
                 statements.extend(ddl::restore_sequence(declared, sequence, &statement));
             }
             // One statement may set several attributes (CREATE OR REPLACE).
+            (Some(statement), None)
+                if attribute == Attribute::Nullable && states.allowed.waits_for_nobody() =>
+            {
+                statements.extend(required_gently(declared, statement, states));
+            }
             (Some(statement), None) if !statements.contains(&statement) => statements.push(statement),
             (Some(_), None) => {}
             (None, _) => return Vec::new(),
@@ -299,10 +319,41 @@ fn statements(
     statements
 }
 
+/// A column becomes required without a look at the rows under a lock that stops everybody: a constraint that was validated
+/// meanwhile proves that none is null.
+fn required_gently(declared: &Object, statement: String, states: &CauseResolver<'_>) -> Vec<String> {
+    if declared.id.kind != Kind::Column || !declared.is(Attribute::Nullable, "false") {
+        return vec![statement];
+    }
+    let table = declared.id.relation.as_deref().unwrap_or_default();
+    let beside = declared.id.named(format!("{table}_{}", declared.id.name));
+    let name = runnable::free_name([states.live, states.model], &beside, "_not_null");
+    let expression = format!("{} IS NOT NULL", identifier(&declared.id.name));
+    let attributes = [
+        (Attribute::Expression, expression.as_str()),
+        (Attribute::Valid, "true"),
+        (Attribute::Enforced, "true"),
+    ];
+    let attributes = attributes.map(|(attribute, value)| (attribute, value.into())).to_vec();
+    let id = ObjectId { kind: Kind::Check, name, ..declared.id.clone() };
+    let proof = Object { id, attributes: Attributes::new(attributes) };
+    let mut statements = add_and_validate(&proof);
+    statements.push(statement);
+    statements.push(ddl::drop(&proof.id));
+    statements
+}
+
 /// The statements that re-create an object, where no ALTER makes it as declared, with the action that they are.
 fn replacement(declared: &Object, actual: &Object, states: &CauseResolver<'_>) -> (DdlAction, Vec<String>) {
     // What reads them is put around these statements once it is known.
     let statements = match actual.id.kind {
+        // Nothing builds the index of a partitioned table beside the one that is there.
+        Kind::Index
+            if !states.allowed.commits_between()
+                || states.allowed.loses_values() && is_on_partitioned(actual, states.model) =>
+        {
+            ddl::replace(declared, actual)
+        }
         Kind::Index if !is_on_partitioned(actual, states.model) => ddl::replace_index(
             declared,
             actual,
@@ -333,11 +384,13 @@ fn may_lose(declared: &Object, actual: &Object, model: &Catalog) -> bool {
 }
 
 /// The remedy of what has another name.
-pub(super) fn renamed(cause: CauseKind, from: &Object, to: &ObjectId) -> Remedy {
+pub(super) fn renamed(cause: CauseKind, from: &Arc<Object>, to: &ObjectId) -> Remedy {
     let statement = if is_others(cause) { None } else { ddl::rename(&from.id, to) };
     let object = Object { id: to.clone(), attributes: from.attributes.clone() };
-    let changes =
-        statement.map(|statement| change(DdlAction::Rename, vec![Arc::new(object)], vec![statement]));
+    let changes = statement.map(|statement| DdlChange {
+        before: Some(Arc::clone(from)),
+        ..change(DdlAction::Rename, vec![Arc::new(object)], vec![statement])
+    });
     for_cause(cause, &format!("rename_{}", from.id.name)).with_changes(changes.into_iter().collect())
 }
 
@@ -363,12 +416,15 @@ fn in_words(kind: Kind, attributes: &[Attribute]) -> String {
 
 /// The statements that create a missing object again with all that went with it, in an order that PostgreSQL accepts. Foreign keys are
 /// changes of their own: other findings may make what they refer to.
-fn create(group: &Group, model: &Catalog) -> Vec<DdlChange> {
+fn create(group: &Group, states: &CauseResolver<'_>) -> Vec<DdlChange> {
+    let model = states.model;
     let lost = [&group.head].into_iter().chain(&group.parts).chain(&group.consequences);
-    let objects = lost.filter_map(|part| part.model.clone());
+    let objects = lost.filter_map(|part| part.model.clone()).map(|object| states.allowed.filled(object));
     let (keys, objects): (Vec<_>, Vec<_>) = objects.partition(|object| object.id.kind == Kind::ForeignKey);
     let is_there = !matches!(group.head.id.kind, Kind::Table | Kind::MaterializedView | Kind::Schema);
-    let mut made = create_together(objects.clone(), &|object| is_there && !is_on_partitioned(object, model));
+    let has_rows =
+        |object: &Object| is_there && states.allowed.commits_between() && !is_on_partitioned(object, model);
+    let mut made = create_together(objects.clone(), &has_rows, states.allowed.waits_for_nobody());
     // PUBLIC has rights on a new object by default: they are revoked where the model revokes them.
     for statement in ddl::withheld(objects.iter().map(AsRef::as_ref), model) {
         if !made.contains(&statement) {
@@ -377,24 +433,41 @@ fn create(group: &Group, model: &Catalog) -> Vec<DdlChange> {
     }
     let made = (!made.is_empty()).then(|| change(DdlAction::Make, objects, made));
     let keys = keys.into_iter().map(|key| {
-        let statements = match is_there && !is_on_partitioned(&key, model) {
+        let statements = match has_rows(&key) {
             true => add_and_validate(&key),
             false => ddl::create(&key, &[]),
         };
         change(DdlAction::Make, vec![key], statements)
     });
-    made.into_iter().chain(keys).collect()
+    // A default that was only there for the rows goes again, when all code fills the column.
+    let fills = dropped_defaults(group, states);
+    made.into_iter().chain(keys).chain(fills).collect()
+}
+
+fn dropped_defaults(group: &Group, states: &CauseResolver<'_>) -> Vec<DdlChange> {
+    let columns =
+        group.head.model.iter().chain(group.consequences.iter().filter_map(|part| part.model.as_ref()));
+    let filled = columns.map(|column| (column, states.allowed.filled(Arc::clone(column))));
+    let dropped = filled.filter_map(|(column, filled)| {
+        let drop = ddl::alter(column, &filled, Attribute::Default)?;
+        let before = Some(filled);
+        Some(DdlChange { before, ..change(DdlAction::Alter, vec![Arc::clone(column)], vec![drop]) })
+    });
+    dropped.collect()
 }
 
 /// The statements that make objects, none of which is a foreign key. What is on a table with rows is made without
 /// stopping who writes to it.
-fn create_together(objects: Vec<Arc<Object>>, has_rows: &dyn Fn(&Object) -> bool) -> Vec<String> {
-    let (gently, objects): (Vec<_>, Vec<_>) = objects
-        .into_iter()
-        .partition(|object| matches!(object.id.kind, Kind::Index | Kind::Check) && has_rows(object));
+/// `keys`: whether keys are, too, which takes statements that cannot be in one transaction.
+fn create_together(objects: Vec<Arc<Object>>, has_rows: &dyn Fn(&Object) -> bool, keys: bool) -> Vec<String> {
+    let is_key = |kind| keys && matches!(kind, Kind::PrimaryKey | Kind::Unique);
+    let (gently, objects): (Vec<_>, Vec<_>) = objects.into_iter().partition(|object| {
+        (matches!(object.id.kind, Kind::Index | Kind::Check) || is_key(object.id.kind)) && has_rows(object)
+    });
     let mut statements = create_in_order(objects);
     statements.extend(gently.iter().flat_map(|object| match object.id.kind {
         Kind::Index => ddl::create_concurrently(object),
+        Kind::PrimaryKey | Kind::Unique => ddl::create_key_concurrently(object),
         _ => add_and_validate(object),
     }));
     statements

@@ -115,6 +115,24 @@ impl Kind {
         matches!(self, Kind::PrimaryKey | Kind::Unique | Kind::Check | Kind::Exclusion | Kind::ForeignKey)
     }
 
+    /// Whether the code of an application uses objects of this kind by their names.
+    pub fn is_used_by_code(self) -> bool {
+        self.is_routine()
+            || matches!(
+                self,
+                Self::Schema
+                    | Self::Table
+                    | Self::Column
+                    | Self::View
+                    | Self::MaterializedView
+                    | Self::Sequence
+                    | Self::Enum
+                    | Self::Domain
+                    | Self::CompositeType
+                    | Self::RangeType
+            )
+    }
+
     /// Whether objects of this kind are named with their argument types.
     pub fn is_routine(self) -> bool {
         matches!(self, Kind::Function | Kind::Procedure | Kind::Aggregate)

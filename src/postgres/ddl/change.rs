@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
+use crate::postgres::sql::{identifier, words_of};
 
 use super::order::{PrintedName, is_mentioned, mention, needs_keys, pair, relation, sorted};
 
@@ -68,11 +69,17 @@ impl DdlChange {
 
 /// The statements of all changes, in an order that PostgreSQL accepts.
 pub fn arrange(changes: &[&DdlChange]) -> Vec<String> {
+    let order = ordered(changes).into_iter();
+    order.flat_map(|(number, _)| &changes[number].statements).cloned().collect()
+}
+
+/// The numbers of the changes in an order that PostgreSQL accepts, each with those that must come before it.
+pub fn ordered(changes: &[&DdlChange]) -> Vec<(usize, BTreeSet<usize>)> {
     let names = Names::of(changes);
-    let needs: Vec<BTreeSet<usize>> =
+    let mut needs: Vec<BTreeSet<usize>> =
         (0..changes.len()).map(|number| names.before(number, changes)).collect();
     let order = sorted(&needs, |number| changes[number].rank());
-    order.into_iter().flat_map(|number| &changes[number].statements).cloned().collect()
+    order.into_iter().map(|number| (number, std::mem::take(&mut needs[number]))).collect()
 }
 
 /// Which changes make the thing of a name or a key of a table, and which need the thing of a name as it is now.
@@ -146,6 +153,15 @@ impl Names {
                 before.retain(|other| {
                     is_mentioned(change.kind()) || changes[*other].kind() == Kind::ForeignKey
                 });
+                // A column goes after what reads it.
+                for column in change.objects.iter().filter(|object| object.id.kind == Kind::Column) {
+                    let users = self.needed_now.get(&relation(&column.id)).into_iter().flatten();
+                    before.extend(users.filter(|other| {
+                        let other = changes[**other];
+                        let now = other.before.as_ref().or(other.objects.first());
+                        now.is_some_and(|now| now.id != column.id && has_word(now, &column.id.name))
+                    }));
+                }
             }
             DdlAction::Finish => {
                 let others = changes.iter().enumerate();
@@ -180,6 +196,13 @@ fn key_of(object: &Object) -> Option<PrintedName> {
         }
         _ => None,
     }
+}
+
+/// Whether a name stands in what an object says of itself, or is its own.
+pub fn has_word(object: &Object, name: &str) -> bool {
+    let word = identifier(name);
+    object.id.name == name
+        || object.attributes.iter().any(|(_, text)| words_of(text).any(|found| found == word))
 }
 
 /// The names that an object needs, as its attributes mention them, with that of the relation that it stands under.

@@ -21,11 +21,12 @@ mod search_path;
 mod text;
 
 pub use casts::keeps_values;
-pub use change::{DdlAction, DdlChange, arrange, mentioned as needs};
+pub use change::{DdlAction, DdlChange, arrange, has_word, mentioned as needs, ordered};
 pub use kinds::columns::definition as column_definition;
+pub use kinds::constraints::create_key_concurrently;
 pub use kinds::indexes::create_concurrently;
 pub use kinds::numbering::{ChangedNumbering, restore as restore_sequence};
-pub use kinds::types::renamed_label;
+pub use kinds::types::{labels_without, renamed_label};
 use kinds::{columns, constraints, indexes, policies, routines, sequences, tables, triggers, types, views};
 pub use mentions::qualified_names;
 pub use names::{drop, rename};
@@ -33,7 +34,7 @@ pub use order::{
     PrintedName, grouped, is_mentioned, path, printed_name, relation as relation_name, script, statements,
 };
 pub use privileges::withheld;
-pub use replace::{free_name, is_replaceable, replace, replace_index};
+pub use replace::{free_name, is_replaceable, replace, replace_index, swap_index};
 pub use search_path::{functions_that_find_names, search_path_of, that_find_names};
 
 use crate::postgres::catalog::{Attribute, Kind, Object};

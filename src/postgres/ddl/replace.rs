@@ -63,6 +63,22 @@ pub fn replace_index(declared: &Object, actual: &Object, free_name: SmolStr) -> 
     statements
 }
 
+/// The same in statements that are committed one by one: at no moment is there no index, and nobody waits for the old one to
+/// go. `names` are free ones, for the new index and then for the old one.
+pub fn swap_index(declared: &Object, actual: &Object, [new, old]: [SmolStr; 2]) -> Vec<String> {
+    let wanted =
+        Object { id: ObjectId { name: new, ..actual.id.clone() }, attributes: declared.attributes.clone() };
+    let gone = ObjectId { name: old, ..actual.id.clone() };
+    let rename = |from: &ObjectId, to: &SmolStr| {
+        format!("ALTER INDEX {} RENAME TO {};", qualified_id(from), identifier(to))
+    };
+    let mut statements = indexes::create_concurrently(&wanted);
+    statements.push(rename(&actual.id, &gone.name));
+    statements.push(rename(&wanted.id, &actual.id.name));
+    statements.push(format!("DROP INDEX CONCURRENTLY {};", qualified_id(&gone)));
+    statements
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,6 @@ mod waiting;
 use crate::findings::{Change, Finding, Location, Remedy, Severity, Sides};
 
 use super::{LintMatch, LintedMigration};
-use crate::postgres::catalog::Kind;
 
 /// A rule.
 pub struct LintRule {
@@ -77,13 +76,6 @@ pub const RULES: &[LintRule] = &[
 /// The rule of this code.
 pub fn rule(code: &str) -> Option<&'static LintRule> {
     RULES.iter().find(|rule| rule.code == code)
-}
-
-/// Whether the code of applications names objects of this kind.
-fn is_used_by_code(kind: Kind) -> bool {
-    let relations = [Kind::Table, Kind::Column, Kind::View, Kind::MaterializedView, Kind::Sequence];
-    let types = [Kind::Enum, Kind::Domain, Kind::CompositeType, Kind::RangeType];
-    kind.is_routine() || kind == Kind::Schema || relations.contains(&kind) || types.contains(&kind)
 }
 
 /// An `allow` of which nothing below it needs to be allowed.

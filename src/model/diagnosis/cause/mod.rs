@@ -9,6 +9,7 @@ use crate::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
 
 use words::{Value, does, left};
 
+use super::between::Allowed;
 use super::migration_state::{Basis, MigrationState};
 use super::origin::{Origins, label};
 use super::recorded::Accepted;
@@ -38,6 +39,8 @@ pub(super) struct CauseResolver<'f> {
     pub(super) views_print_differently: bool,
     /// Whether owners and privileges of the live objects were read.
     pub(super) knows_privileges: bool,
+    /// What the SQL of remedies may do.
+    pub(super) allowed: Allowed<'f>,
 }
 
 /// What somebody did to an object by hand, where the database shows no trace of it but the difference.

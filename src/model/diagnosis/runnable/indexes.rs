@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::between::Allowed;
 use super::lookup::free_name;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl;
@@ -12,6 +13,7 @@ pub(super) fn replace(
     [live, model]: [&Catalog; 2],
     declared: &Object,
     actual: &Object,
+    allowed: Allowed<'_>,
 ) -> Result<Vec<String>, String> {
     // The order of the columns of a foreign key is not that of the index.
     let columns = |object: &Object, attribute| -> BTreeSet<String> {
@@ -26,18 +28,33 @@ pub(super) fn replace(
     if let Some(key) = key.filter(|_| actual.is(Attribute::IsUnique, "true")) {
         return Err(format!("foreign key {} may need it as it is", key.id));
     }
-    let mut statements = ddl::replace_index(declared, actual, free_name([live, model], &actual.id, "_new"));
+    let beside = |suffix| free_name([live, model], &actual.id, suffix);
+    let (mut statements, is_beside) = match allowed {
+        Allowed::Repairs => (ddl::replace_index(declared, actual, beside("_new")), true),
+        // Nothing builds the index of a partitioned table beside the one that is there.
+        _ if allowed.waits_for_nobody() && !is_on_partitioned(actual, live) => {
+            (ddl::swap_index(declared, actual, [beside("_new"), beside("_old")]), true)
+        }
+        _ => (ddl::replace(declared, actual), false),
+    };
     let name = identifier(&actual.id.name);
     let kinds = [Kind::Table, Kind::MaterializedView];
     let owner = kinds.into_iter().find_map(|kind| live.get(&ObjectId::parse(kind, table)?));
     let says = |attribute, value: String| owner.is_some_and(|owner| owner.get(attribute) == Some(&value));
-    let commit = statements.pop();
+    // Before the end of the transaction, or before the old one is dropped.
+    let last = if is_beside { statements.pop() } else { None };
     if says(Attribute::ReplicaIdentity, format!("index {name}")) {
         statements.push(format!("ALTER TABLE {table} REPLICA IDENTITY USING INDEX {name};"));
     }
     if says(Attribute::ClusterOn, name.to_string()) {
         statements.push(format!("ALTER TABLE {table} CLUSTER ON {name};"));
     }
-    statements.extend(commit);
+    statements.extend(last);
     Ok(statements)
+}
+
+fn is_on_partitioned(index: &Object, live: &Catalog) -> bool {
+    let table = index.get(Attribute::OnTable).and_then(|table| ObjectId::parse(Kind::Table, table));
+    let table = table.and_then(|table| live.get(&table));
+    table.is_some_and(|table| table.get(Attribute::PartitionBy).is_some())
 }

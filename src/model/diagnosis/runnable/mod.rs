@@ -12,6 +12,7 @@ mod remaking;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use super::between::Allowed;
 use lookup::LiveLookup;
 pub(super) use lookup::free_name;
 use remaking::Remaking;
@@ -29,13 +30,22 @@ pub(super) fn settle(
     live: &Catalog,
     model: &Catalog,
     knows_privileges: bool,
+    allowed: Allowed<'_>,
 ) {
     if findings.iter().all(|(_, finding)| finding.remedy.changes.is_empty()) {
         return;
     }
     let differing: HashSet<ObjectId> = findings.iter().map(|(id, _)| id.clone()).collect();
     let lookup = &LiveLookup::of(live);
-    let remaking = Remaking { live, lookup, model, differing: &differing, knows_privileges };
+    let remaking = Remaking {
+        live,
+        lookup,
+        model,
+        differing: &differing,
+        knows_privileges,
+        allowed,
+        taken: Default::default(),
+    };
     for (id, finding) in findings.iter_mut().filter(|(_, finding)| is_printed(finding)) {
         if let Some(why) = shared_with_parent(id, finding.change, live, model) {
             withhold(finding, why);
@@ -44,6 +54,10 @@ pub(super) fn settle(
             remaking.keep_states(finding);
             remaking.remake(finding);
         }
+    }
+    let taken = remaking.taken.take();
+    for (_, finding) in findings.iter_mut().filter(|(id, _)| taken.contains(id)) {
+        withhold(finding, "nothing: it is created again with what it reads".to_owned());
     }
     for _ in 0..MOST_ROUNDS {
         let reasons = reasons(findings, lookup);
@@ -118,6 +132,9 @@ fn reasons(findings: &[(ObjectId, Finding)], live: &LiveLookup<'_>) -> Vec<(usiz
         })
         .map(|object| &object.id)
         .collect();
+    let drops = printed.iter().filter(|(_, change)| change.action == DdlAction::Drop);
+    let dropped: HashSet<String> =
+        drops.filter_map(|(_, change)| Some(change.objects.first()?.id.to_string())).collect();
     let lacking: Vec<(PrintedName, &ObjectId)> = findings
         .iter()
         .filter(|(id, finding)| !is_printed(finding) && is_lacking(id, finding))
@@ -126,7 +143,10 @@ fn reasons(findings: &[(ObjectId, Finding)], live: &LiveLookup<'_>) -> Vec<(usiz
     let reason = |change: &DdlChange| match change.action {
         DdlAction::Drop => {
             let gone = change.objects.first()?;
-            let users = live.users(gone).find(|user| !changed.contains(&user.id) && uses(user, gone));
+            let goes_with = |user: &Object| is_dropped_with(user, &dropped);
+            let users = live
+                .users(gone)
+                .find(|user| !changed.contains(&user.id) && !goes_with(user) && uses(user, gone));
             let user = users?;
             Some(format!("drop it by hand: {} {} needs it", user.id.kind.spoken(), user.id))
         }
@@ -147,6 +167,15 @@ fn reasons(findings: &[(ObjectId, Finding)], live: &LiveLookup<'_>) -> Vec<(usiz
         printed.iter().filter_map(|(number, change)| Some((*number, reason(change)?))).collect();
     reasons.dedup_by_key(|(number, _)| *number);
     reasons
+}
+
+/// Whether an object goes with a relation, or with a column, that is dropped.
+fn is_dropped_with(object: &Object, dropped: &HashSet<String>) -> bool {
+    let relation = match object.id.relation {
+        Some(_) => Some(object.id.relation_path()),
+        None => object.get(Attribute::OnTable).or(object.get(Attribute::OwnedBy)).map(str::to_owned),
+    };
+    relation.is_some_and(|relation| dropped.contains(&relation))
 }
 
 /// Whether the database is not such, and will not be, that what needs this object can be made.

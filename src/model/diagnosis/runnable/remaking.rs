@@ -1,8 +1,10 @@
 //! Objects that are dropped and created again, because the server does not change what they stand on, or them.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::super::between::Allowed;
 use super::lookup::{LiveLookup, free_name};
 use super::{dependents, enums, indexes, withhold};
 use crate::findings::{Finding, Hazard};
@@ -18,6 +20,10 @@ pub(super) struct Remaking<'s> {
     pub(super) differing: &'s HashSet<ObjectId>,
     /// Whether owners and privileges were read.
     pub(super) knows_privileges: bool,
+    /// What the statements may do.
+    pub(super) allowed: Allowed<'s>,
+    /// The objects with findings of their own that statements of other findings bring to what is declared.
+    pub(super) taken: RefCell<HashSet<ObjectId>>,
 }
 
 impl Remaking<'_> {
@@ -40,6 +46,7 @@ impl Remaking<'_> {
         }
         let statements = std::mem::take(&mut change.statements);
         change.statements = self.between(readers.clone(), statements, &readers);
+        change.objects.extend(self.taken_among(&readers));
         print_again(finding);
     }
 
@@ -71,11 +78,15 @@ impl Remaking<'_> {
         };
         let kind = before.id.kind;
         let made = match kind {
-            Kind::Index => indexes::replace([self.live, self.model], &after, &before),
+            Kind::Index => indexes::replace([self.live, self.model], &after, &before, self.allowed)
+                .map(|statements| (statements, Vec::new())),
             _ => self.made(&before, &after),
         };
         match made {
-            Ok(statements) => change.statements = statements,
+            Ok((statements, taken)) => {
+                change.statements = statements;
+                change.objects.extend(taken);
+            }
             Err(why) => return withhold(finding, format!("change the {} by hand: {why}", kind.spoken())),
         }
         print_again(finding);
@@ -87,8 +98,8 @@ impl Remaking<'_> {
         finding.remedy.hazards.extend(hazard);
     }
 
-    /// The statements; else what stands in the way.
-    fn made(&self, before: &Arc<Object>, after: &Object) -> Result<Vec<String>, String> {
+    /// The statements, and what they bring to what is declared beside the object; else what stands in the way.
+    fn made(&self, before: &Arc<Object>, after: &Object) -> Result<(Vec<String>, Vec<Arc<Object>>), String> {
         let columns = enums::columns(self.live, before);
         let mut readers = dependents::of_object(self.lookup, before);
         for reader in columns.iter().flat_map(|column| dependents::of_column(self.lookup, column)) {
@@ -113,8 +124,9 @@ impl Remaking<'_> {
         statements.extend(ddl::withheld([after].into_iter(), self.model));
         statements.extend(self.states_on_partitions(before));
         let remade: Vec<Arc<Object>> = readers.iter().chain([before]).cloned().collect();
-        let readers = readers.into_iter().filter(|reader| reader.id.kind != Kind::Column).collect();
-        Ok(self.between(readers, statements, &remade))
+        let readers: Vec<_> = readers.into_iter().filter(|reader| reader.id.kind != Kind::Column).collect();
+        let taken = self.taken_among(&readers);
+        Ok((self.between(readers, statements, &remade), taken))
     }
 
     /// The statements that give the partitions' triggers of a trigger that is created again the states that they are to have.
@@ -146,9 +158,34 @@ impl Remaking<'_> {
         all.extend(
             statements.into_iter().filter(|statement| statement != "BEGIN;" && statement != "COMMIT;"),
         );
-        all.extend(dependents::create(readers));
+        all.extend(dependents::create(
+            readers.into_iter().filter_map(|reader| self.afterwards(reader)).collect(),
+        ));
         all.push("COMMIT;".to_owned());
         all
+    }
+
+    /// A reader as it is created again: as it is declared, where it differs and its values may go.
+    fn afterwards(&self, reader: Arc<Object>) -> Option<Arc<Object>> {
+        match self.is_taken(&reader) {
+            true => self.model.get(&reader.id).cloned(),
+            false => Some(reader),
+        }
+    }
+
+    fn is_taken(&self, reader: &Object) -> bool {
+        self.allowed.loses_values() && self.differing.contains(&reader.id)
+    }
+
+    /// The readers that are created as they are declared: their own findings need no statements any more.
+    fn taken_among(&self, readers: &[Arc<Object>]) -> Vec<Arc<Object>> {
+        let taken = readers.iter().filter(|reader| self.is_taken(reader));
+        let mut declared = Vec::new();
+        for reader in taken {
+            self.taken.borrow_mut().insert(reader.id.clone());
+            declared.extend(self.model.get(&reader.id).cloned());
+        }
+        declared
     }
 
     /// Why some objects cannot be dropped and created again. Of the `columns` the type is changed in place.
@@ -157,9 +194,12 @@ impl Remaking<'_> {
             if columns.iter().any(|column| column.id == reader.id) {
                 return enums::obstacle(self.live, reader);
             }
-            let is_made = dependents::can_be_made_again(reader);
+            let kind = reader.id.kind;
+            let is_made = dependents::can_be_made_again(reader)
+                || self.allowed.loses_values()
+                    && (kind.is_routine() || kind == Kind::Check || self.model.get(&reader.id).is_none());
             let differs = reader.id.kind != Kind::Privilege && self.differing.contains(&reader.id);
-            match is_made && !differs {
+            match is_made && (!differs || self.allowed.loses_values()) {
                 true => self.lost_with(reader),
                 false => Some(format!("{} {} needs it as it is", reader.id.kind.spoken(), reader.id)),
             }

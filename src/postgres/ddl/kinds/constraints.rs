@@ -3,7 +3,7 @@
 use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 use crate::postgres::sql::{identifier, literal};
 
-use super::super::names::alter_relation;
+use super::super::names::{alter_relation, comment};
 use super::super::options;
 
 pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
@@ -14,6 +14,35 @@ pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
     let add = format!("{} {};", alter_relation(&object.id), add(object, &object.id.name));
     let comment = object.get(Attribute::IndexComment).map(|text| index_comment(&object.id, Some(text)));
     [add].into_iter().chain(comment).collect()
+}
+
+/// The statements that make a key while others read and write: its index is built first. Each is to run outside of a
+/// transaction, or in one of its own.
+pub fn create_key_concurrently(object: &Object) -> Vec<String> {
+    let value = |attribute| object.get(attribute).unwrap_or_default();
+    let name = identifier(&object.id.name);
+    let mut index = format!(
+        "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {} ({})",
+        object.id.relation_path(),
+        value(Attribute::Columns)
+    );
+    if let Some(include) = object.get(Attribute::Include) {
+        index.push_str(&format!(" INCLUDE ({include})"));
+    }
+    if object.is(Attribute::NullsNotDistinct, "true") {
+        index.push_str(" NULLS NOT DISTINCT");
+    }
+    index.push_str(&options::with(object.get(Attribute::Options)));
+    let kind = if object.id.kind == Kind::PrimaryKey { "PRIMARY KEY" } else { "UNIQUE" };
+    let mut add = format!("{} ADD CONSTRAINT {name} {kind} USING INDEX {name}", alter_relation(&object.id));
+    if let Some(deferrable) = object.attributes.stated(Attribute::Deferrable) {
+        add.push_str(&format!(" {}", deferral(deferrable)));
+    }
+    let comments = [
+        object.get(Attribute::IndexComment).map(|text| index_comment(&object.id, Some(text))),
+        object.get(Attribute::Comment).and_then(|text| comment(&object.id, Some(text))),
+    ];
+    [format!("{index};"), format!("{add};")].into_iter().chain(comments.into_iter().flatten()).collect()
 }
 
 fn add(object: &Object, name: &str) -> String {

@@ -131,6 +131,13 @@ pub fn renamed_label<'o>(declared: &'o Object, actual: &'o Object) -> Option<(&'
     is_rename.then_some((*from, *to))
 }
 
+/// The labels that one enum has and the other lacks, as SQL literals.
+pub fn labels_without<'o>(labels: &'o Object, others: &Object) -> Vec<&'o str> {
+    let others = split_list(others.get(Attribute::Labels).unwrap_or_default());
+    let own = split_list(labels.get(Attribute::Labels).unwrap_or_default());
+    own.into_iter().filter(|label| !others.contains(label)).collect()
+}
+
 /// `ADD VALUE` for each label that is missing, where the declared labels have the live ones in their order.
 fn new_labels(declared: &Object, actual: &Object) -> Option<Vec<String>> {
     if let Some((from, to)) = renamed_label(declared, actual) {

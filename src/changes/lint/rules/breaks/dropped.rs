@@ -1,6 +1,6 @@
 //! What running code may use is dropped before that code is gone.
 
-use super::{LintMatch, LintRule, LintedMigration, is_used_by_code};
+use super::{LintMatch, LintRule, LintedMigration};
 use crate::findings::Severity;
 
 pub(in crate::changes::lint) const RULE: LintRule = LintRule {
@@ -18,7 +18,7 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     if migration.compiled.contract {
         return Vec::new();
     }
-    let dropped = migration.dropped().filter(|id| is_used_by_code(id.kind));
+    let dropped = migration.dropped().filter(|id| id.kind.is_used_by_code());
     let found = dropped.map(|id| LintMatch {
         at: migration.statement_of(id),
         what: format!("code that uses {} {id} fails from then on", id.kind.spoken()),

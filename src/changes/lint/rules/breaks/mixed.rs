@@ -1,6 +1,6 @@
 //! A contract migration also makes what the new code needs.
 
-use super::{LintMatch, LintRule, LintedMigration, is_used_by_code};
+use super::{LintMatch, LintRule, LintedMigration};
 use crate::findings::Severity;
 use crate::model::Effect;
 use crate::postgres::catalog::{Attribute, Kind, Object};
@@ -35,7 +35,7 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
         .collect();
     let counts = |object: &Object| {
         let id = &object.id;
-        is_used_by_code(id.kind)
+        id.kind.is_used_by_code()
             && !(id.kind.is_under_relation() && new_tables.contains(&id.relation_path()))
             && !(id.kind == Kind::Sequence && object.get(Attribute::OwnedBy).is_some())
     };

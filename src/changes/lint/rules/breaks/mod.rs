@@ -7,4 +7,4 @@ pub(super) mod renamed;
 pub(super) mod required;
 pub(super) mod retyped;
 
-use super::{LintMatch, LintRule, LintedMigration, is_used_by_code};
+use super::{LintMatch, LintRule, LintedMigration};

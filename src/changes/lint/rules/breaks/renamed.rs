@@ -1,6 +1,6 @@
 //! What running code may use is renamed.
 
-use super::{LintMatch, LintRule, LintedMigration, is_used_by_code};
+use super::{LintMatch, LintRule, LintedMigration};
 use crate::findings::Severity;
 use crate::model::Effect;
 use crate::postgres::catalog::ObjectId;
@@ -24,7 +24,7 @@ fn find(migration: &LintedMigration<'_>) -> Vec<LintMatch> {
     let mut found = Vec::new();
     for effect in &migration.compiled.effects {
         let Effect::Renamed { from, to } = effect else { continue };
-        if is_used_by_code(from.kind) && migration.had(from) {
+        if from.kind.is_used_by_code() && migration.had(from) {
             let at = statement_of(migration, from, to).unwrap_or_else(|| migration.statement_of(from));
             found.push(LintMatch {
                 at,

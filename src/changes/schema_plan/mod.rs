@@ -1,0 +1,80 @@
+//! The way from one catalog to another, as the migrations that it takes: pure functions over data.
+//!
+//! [`crate::model::diagnosis::between`] says which statements change what. Here they are put in an order, and divided
+//! into migrations: what old code does not mind comes before what it does (contract), and what cannot be in a
+//! transaction, or must be committed before the next statement, is apart from what is one transaction.
+
+mod divide;
+mod phase;
+mod step;
+
+use crate::model::Head;
+use crate::model::diagnosis::{CatalogChange, Decided, between};
+use crate::postgres::catalog::{Catalog, Kind, Object, ObjectId};
+use crate::postgres::ddl;
+
+pub use step::PlannedStep;
+
+/// The way from one catalog to another.
+#[derive(Debug, Clone, Default)]
+pub struct SchemaPlan {
+    /// The migrations, in order.
+    pub migrations: Vec<PlannedMigration>,
+    /// The differences for which there is no statement, with what is to be known about each.
+    pub without: Vec<(ObjectId, Option<String>)>,
+}
+
+/// A migration to be written.
+#[derive(Debug, Clone)]
+pub struct PlannedMigration {
+    /// Whether code that runs now may not survive it.
+    pub contract: bool,
+    /// Whether it is one transaction.
+    pub transactional: bool,
+    /// The data checks that must find nothing before it.
+    pub requires: Vec<String>,
+    /// What it does, in order.
+    pub steps: Vec<PlannedStep>,
+}
+
+impl SchemaPlan {
+    /// The plan for two catalogs of the server of a lock file.
+    pub fn new(head: &Head, from: &Catalog, to: &Catalog, decided: &Decided) -> Self {
+        let (steps, without) = steps(between(head, [from, to], Some(decided), true));
+        Self { migrations: divide::divide(steps), without }
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.migrations.is_empty()
+    }
+}
+
+/// All statements in one transaction, for a script that takes a migration back.
+pub fn in_one_transaction(
+    head: &Head,
+    from: &Catalog,
+    to: &Catalog,
+    decided: &Decided,
+) -> (Vec<PlannedStep>, Vec<(ObjectId, Option<String>)>) {
+    steps(between(head, [from, to], Some(decided), false))
+}
+
+/// The enums that lose labels, each with those, as SQL literals. A label that is renamed goes on in the rows.
+pub fn lost_labels<'c>(from: &'c Catalog, to: &Catalog) -> Vec<(&'c Object, Vec<&'c str>)> {
+    let enums = from.objects.iter().filter(|object| object.id.kind == Kind::Enum);
+    let lost = enums.filter_map(|labels| {
+        let after = to.get(&labels.id)?;
+        let gone = ddl::labels_without(labels, after);
+        (!gone.is_empty() && ddl::renamed_label(after, labels).is_none()).then_some((&**labels, gone))
+    });
+    lost.collect()
+}
+
+/// The steps in an order that PostgreSQL accepts, and what has none.
+fn steps(changes: Vec<CatalogChange>) -> (Vec<PlannedStep>, Vec<(ObjectId, Option<String>)>) {
+    let (with, without): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|change| !change.changes.is_empty());
+    let without = without.into_iter().map(|change| (change.object, change.why)).collect();
+    (step::in_order(with), without)
+}
