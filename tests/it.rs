@@ -23,6 +23,7 @@ mod faults;
 mod footprints;
 mod formats;
 mod gate;
+mod generate;
 mod incidents;
 mod init;
 mod lint;

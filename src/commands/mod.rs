@@ -14,6 +14,7 @@ mod downgrade;
 mod environment;
 mod explain;
 mod gate;
+mod generate;
 mod init;
 mod lint;
 mod other_tools;
@@ -54,6 +55,7 @@ registry::commands! {
     serve: serves ServeArgs,
     upgrade: writes UpgradeArgs,
     downgrade: writes DowngradeArgs,
+    generate: reads GenerateArgs,
     compile: reads CompileArgs,
     lint: reads LintArgs,
     explain: reads ExplainArgs,

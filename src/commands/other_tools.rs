@@ -19,9 +19,6 @@ pub(super) fn answer(word: &str) -> Option<Answer> {
     Some(Answer { what, next })
 }
 
-const BY_HAND: &str = "write the file by hand, as migrations/V<version>__<name>.sql; trueup check --format json has the \
-                       SQL of every difference";
-
 /// Words of other tools, what trueup has for them, and what to run next.
 const OTHERS: &[(&[&str], &str, &str)] = &[
     (
@@ -73,7 +70,11 @@ const OTHERS: &[(&[&str], &str, &str)] = &[
         "To insert reference rows: trueup seed; to restore a backup: trueup restore",
         "see what it would do first: trueup seed --dry-run; or read: trueup help restore",
     ),
-    (&["generate", "revision", "new", "create", "make", "add"], "This version writes no migrations", BY_HAND),
+    (
+        &["new", "create", "make", "makemigrations", "add", "autogenerate"],
+        "To write the migration that is missing: trueup generate; one to be filled by hand: trueup generate --empty NAME",
+        "read first: trueup help generate",
+    ),
     (
         &["reset", "clean", "drop"],
         "This version has no command that empties a database",

@@ -97,6 +97,8 @@ error_codes! {
     SCHEMA_INVALID = "schema.invalid";
     /// A file of `schema/` that a command would change holds what it did not write.
     SCHEMA_FILE_FOREIGN = "schema.file_foreign";
+    /// Only a person can decide something about a migration that is to be generated, and nobody has.
+    GENERATE_UNDECIDED = "generate.undecided";
     /// What was to be written does not give the schema of the database.
     SCHEMA_NOT_PROVED = "schema.not_proved";
     /// A file of `migrations/` is wrong.

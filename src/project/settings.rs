@@ -65,6 +65,8 @@ pub struct Settings {
     pub credentials: Credentials,
     /// Who runs the command, and where.
     pub caller: Caller,
+    /// The editor in VISUAL or EDITOR.
+    pub editor: Option<String>,
     /// The settings of the output.
     pub output: OutputSettings,
     /// The ULID of the run.
@@ -208,6 +210,7 @@ impl Settings {
             gate,
             credentials: process_env.credentials(),
             caller: process_env.caller(command),
+            editor: process_env.text("VISUAL").or_else(|| process_env.text("EDITOR")).map(str::to_owned),
             origins,
             wrong: wrong.found,
             unread,

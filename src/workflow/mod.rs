@@ -13,6 +13,7 @@ pub(crate) mod doctor;
 pub(crate) mod environment_mark;
 pub(crate) mod file_set;
 pub(crate) mod gate;
+pub(crate) mod generation;
 pub(crate) mod git;
 pub(crate) mod lint;
 pub(crate) mod migrate;

@@ -349,7 +349,11 @@ pub(crate) async fn compile_with_log(
     Ok((lock, program.map(ToolProgram::into_ran).unwrap_or_default()))
 }
 
-async fn compile_in(
+/// Compiles in memory, on a scratch server that the caller has. `states` as for [`compile`].
+///
+/// # Errors
+/// As [`model::compile`].
+pub(crate) async fn compile_in(
     settings: &Settings,
     sources: &Sources,
     states: Option<&Path>,

@@ -1,0 +1,279 @@
+//! The migration that is missing: from what all migrations build to what `schema/` declares.
+//!
+//! In this order:
+//! 1. [`decisions`] finds what only a person can decide: what was renamed, and what rows get in a new column.
+//! 2. [`target`] divides the way where rows have to be filled in between, and writes the data checks for that.
+//! 3. [`files`] makes files of the plan.
+//! 4. [`staging`] is a copy of the project with these files, in which they are proved: they build what is declared, their down
+//!    scripts build what was there before, and nothing fails with rows in the tables. The project itself is changed when all
+//!    of that is done.
+
+pub(crate) mod decisions;
+mod files;
+mod staging;
+mod target;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+pub(crate) use self::decisions::DecisionSource;
+pub(crate) use self::files::GeneratedFile;
+use self::staging::Staging;
+use crate::changes::lint::{LintScope, lint};
+use crate::changes::schema_plan::PlannedMigration;
+use crate::error::{ErrorCode, Failure};
+use crate::findings::Finding;
+use crate::migrations::Migration;
+use crate::model::diagnosis::{Decided, between};
+use crate::model::{DeclaredBy, Lock, Sources};
+use crate::project::Settings;
+use crate::workflow::file_set::FileSet;
+use crate::workflow::lint::levels;
+use crate::workflow::project_model;
+
+/// How often what a plan has left is planned again.
+const MOST_ROUNDS: usize = 4;
+
+/// What is to be generated.
+pub(crate) struct GenerateRequest<'a> {
+    /// The name of the migrations; `None` for one that says what the first step does.
+    pub(crate) name: Option<&'a str>,
+    /// Where decisions come from.
+    pub(crate) decisions: DecisionSource<'a>,
+    /// The program and its arguments that a person changes the files with before they are proved.
+    pub(crate) editor: Option<&'a [String]>,
+    /// How many rows are made in each table for the proof.
+    pub(crate) rows: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Generation {
+    /// The plan.
+    pub(crate) migrations: Vec<PlannedMigration>,
+    /// The files, in order.
+    pub(crate) files: Vec<GeneratedFile>,
+    /// Why they are not proved; empty where they are.
+    pub(crate) refuted: Vec<String>,
+    /// What `lint` says of them.
+    pub(crate) lint: Vec<Finding>,
+    /// What is worth knowing.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Generates, proves, and writes.
+///
+/// # Errors
+/// Exit 2: the project's files, or a decision that nobody has taken. Exit 3: no server to compile in.
+pub(crate) async fn generate(settings: &Settings, wanted: GenerateRequest<'_>) -> Result<Generation> {
+    let project = &settings.project;
+    let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool_source())?;
+    let lock = lock_of(settings, &sources).await?;
+    let from = lock.state_after(|_| true);
+    if between(&lock.head, [&from, &lock.model], Some(&Decided::default()), true).is_empty() {
+        return Ok(Generation::default());
+    }
+    let states = decisions::CatalogPair { head: &lock.head, from: &from, to: &lock.model };
+    let (decided, notes) = decisions::take(settings, &sources, states, wanted.decisions).await?;
+    let way = target::way(states, &decided);
+    let mut generation = Generation { migrations: way.migrations, notes, ..Generation::default() };
+    let names = files::Names::after(&sources.migrations, wanted.name, &generation.migrations);
+    let first = names.first();
+    generation.files = names.files(project, &generation.migrations);
+    generation.files.extend(way.checks);
+    let mut staging = Staging::of(settings, &sources).await?;
+    staging.write(&generation.files)?;
+    if let Some(editor) = wanted.editor {
+        staging.edit(editor, &mut generation.files)?;
+    }
+    let proved =
+        prove(settings, &mut staging, &mut generation, Proof { before: &lock, first, rows: wanted.rows })
+            .await?;
+    match proved {
+        Some(compiled) => {
+            generation.lint = linted(settings, &staging, &compiled, first)?;
+            write(settings, &generation.files)?;
+            let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool_source())?;
+            let states = project_model::states_directory();
+            project_model::compile(settings, &sources, states.as_deref())
+                .await?
+                .lock
+                .save(&project.lock_path)?;
+        }
+        None => {
+            for file in &mut generation.files {
+                file.path.as_mut_os_string().push(".rejected");
+            }
+            write(settings, &generation.files)?;
+        }
+    }
+    Ok(generation)
+}
+
+/// The compiled project, from the lock file where that is up to date.
+async fn lock_of(settings: &Settings, sources: &Sources) -> Result<Lock> {
+    let lock = Lock::load(&settings.project.lock_path)?;
+    let stale = project_model::stale(settings, lock.as_ref().map(|lock| &lock.head), sources);
+    let lock = match lock.filter(|_| stale.is_empty()) {
+        Some(lock) => lock,
+        None => {
+            let states = project_model::states_directory();
+            project_model::compile(settings, sources, states.as_deref()).await?.lock
+        }
+    };
+    if lock.head.declared_by == DeclaredBy::Migrations {
+        return Err(Failure::usage("schema/ declares nothing: there is nothing to generate a migration from")
+            .code(ErrorCode::PROJECT_NOT_FOUND)
+            .next("declare the schema in schema/*.sql (trueup init --from-database writes it), or write a migration by hand: trueup generate --empty NAME")
+            .into());
+    }
+    Ok(lock)
+}
+
+/// What is to be proved.
+struct Proof<'a> {
+    /// The project as it was compiled before.
+    before: &'a Lock,
+    /// The version of the first new migration.
+    first: i64,
+    rows: u64,
+}
+
+/// Proves the files in the copy of the project: `Some` where all holds. A down script that does not hold is left out.
+async fn prove(
+    settings: &Settings,
+    staging: &mut Staging,
+    generation: &mut Generation,
+    proof: Proof<'_>,
+) -> Result<Option<Lock>> {
+    let Proof { before, first, rows } = proof;
+    let Some(mut compiled) = built(staging, generation).await? else { return Ok(None) };
+    for _ in 1..MOST_ROUNDS {
+        let states = decisions::CatalogPair {
+            head: &compiled.head,
+            from: &compiled.state_after(|_| true),
+            to: &compiled.model,
+        };
+        let way = target::way(states, &Decided::default());
+        if way.migrations.is_empty() {
+            break;
+        }
+        let names = files::Names::after(&staging.migrations()?, Some(&generation.name()), &way.migrations);
+        let more = names.files(&settings.project, &way.migrations);
+        staging.write(&more)?;
+        generation.migrations.extend(way.migrations);
+        generation.files.extend(more);
+        let Some(again) = built(staging, generation).await? else { return Ok(None) };
+        compiled = again;
+    }
+    let last = compiled.state_after(|_| true);
+    let left = between(&compiled.head, [&last, &compiled.model], Some(&Decided::default()), true);
+    if !left.is_empty() {
+        generation.refuted = left
+            .into_iter()
+            .map(|change| {
+                let why = change.why.map(|why| format!(": {why}")).unwrap_or_default();
+                format!(
+                    "{} {} is not as declared afterwards{why}",
+                    change.object.kind.spoken(),
+                    change.object
+                )
+            })
+            .collect();
+        return Ok(None);
+    }
+    files::add_down_scripts(before, &compiled, first, generation);
+    staging.write(&generation.files)?;
+    loop {
+        let rehearsed = staging.rehearse(before, rows).await;
+        let rehearsal = match rehearsed {
+            Ok(rehearsal) => rehearsal,
+            Err(error) => match error.downcast::<Failure>() {
+                Ok(failure) => {
+                    generation.refuted.push(failure.what);
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        let Some(finding) = rehearsal.findings.first() else { break };
+        let version = finding.object.split("__").next().unwrap_or_default().to_owned();
+        let is_down = ["rehearse.down", "rehearse.again"].contains(&finding.code.as_str());
+        if is_down && generation.drop_down_script(&version, &one_line(&finding.sentence())) {
+            staging.remove_down_script(&version)?;
+            continue;
+        }
+        generation.refuted.extend(rehearsal.findings.iter().map(|finding| one_line(&finding.sentence())));
+        return Ok(None);
+    }
+    Ok(Some(compiled))
+}
+
+/// Compiles the copy. `None` where the server refuses a statement.
+async fn built(staging: &mut Staging, generation: &mut Generation) -> Result<Option<Lock>> {
+    match staging.compile().await {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) => match error.downcast::<Failure>() {
+            Ok(failure) if failure.exit == crate::error::Exit::Usage => {
+                generation.refuted.push(failure.what);
+                Ok(None)
+            }
+            Ok(failure) => Err(failure.into()),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// A message of several lines as a part of a sentence.
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// What `lint` says of the new migrations.
+fn linted(settings: &Settings, staging: &Staging, lock: &Lock, first: i64) -> Result<Vec<Finding>> {
+    let migrations = staging.migrations()?;
+    let new = migrations.iter().map(|migration| migration.version).filter(|version| *version >= first);
+    let shown = |migration: &Migration| staging.display(&migration.path);
+    let mut outcome = lint(lock, &migrations, &LintScope::Run(new.collect()), |_| true, shown)?;
+    outcome.set_levels(&levels(settings)?);
+    Ok(outcome.findings)
+}
+
+fn write(settings: &Settings, files: &[GeneratedFile]) -> Result<()> {
+    let texts: Vec<(PathBuf, &str)> =
+        files.iter().map(|file| (settings.project.dir.join(&file.path), file.text.as_str())).collect();
+    Ok(FileSet { project: &settings.project.dir, texts, removed: Vec::new() }.carry_out()?)
+}
+
+/// Writes the files of a migration that a person is to fill.
+///
+/// # Errors
+/// Exit 2: they cannot be written.
+pub(crate) fn empty(settings: &Settings, name: &str) -> Result<Vec<GeneratedFile>> {
+    let project = &settings.project;
+    let sources = Sources::read_any(&project.dir, &project.migrations_dir, project.tool_source())?;
+    let names = files::Names::after(&sources.migrations, Some(name), &[]);
+    let files = names.empty(project);
+    write(settings, &files)?;
+    Ok(files)
+}
+
+impl Generation {
+    /// The name of the first migration, without its version.
+    fn name(&self) -> String {
+        let first = self.files.iter().find_map(|file| file.path.file_name());
+        let name = first.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = name.split_once("__").map_or("", |(_, name)| name);
+        name.trim_end_matches(".sql").to_owned()
+    }
+
+    /// Leaves out the down script of a version: whether there was one.
+    fn drop_down_script(&mut self, version: &str, why: &str) -> bool {
+        let is_it = |file: &GeneratedFile| file.is_down && file.version_text() == version;
+        let Some(number) = self.files.iter().position(is_it) else { return false };
+        self.files.remove(number);
+        self.notes.push(format!("{version} has no down script: {why}"));
+        true
+    }
+}

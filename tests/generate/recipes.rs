@@ -1,0 +1,171 @@
+//! How the statements of a migration are chosen: whom they keep waiting, and what code survives.
+
+use super::{at_first, files, generate, project, statements, text, upgrade};
+use crate::support;
+
+#[test]
+fn what_is_missing_is_written_proved_and_applied_without_losing_a_row() {
+    let project = project(
+        "CREATE TABLE users (id bigint PRIMARY KEY, name text, email text NOT NULL);
+         CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint);
+         CREATE VIEW names AS SELECT id, name FROM users;",
+        "-- trueup: renamed column public.users.name to public.users.full_name
+         -- trueup: backfill public.users.status = 'active'
+         CREATE TABLE users (id bigint PRIMARY KEY, full_name text, email text NOT NULL UNIQUE, status text NOT NULL);
+         CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint NOT NULL REFERENCES users);
+         CREATE INDEX orders_user ON orders (user_id);
+         CREATE VIEW names AS SELECT id, full_name AS name FROM users;",
+    );
+    generate(&project).exit(0).says("written and proved");
+    assert_eq!(
+        files(&project, "migrations"),
+        [
+            "V1__base.sql",
+            "V2__create_status_and_more.down.sql",
+            "V2__create_status_and_more.sql",
+            "V3__create_status_and_more_step_by_step.down.sql",
+            "V3__create_status_and_more_step_by_step.sql",
+            "V4__create_status_and_more_contract.down.sql",
+            "V4__create_status_and_more_contract.sql",
+            "V5__create_status_and_more_step_by_step_contract.down.sql",
+            "V5__create_status_and_more_step_by_step_contract.sql",
+        ]
+    );
+    assert_eq!(
+        statements(&project, "migrations/V2__create_status_and_more.sql"),
+        ["ALTER TABLE public.users ADD COLUMN status text DEFAULT 'active' NOT NULL;"]
+    );
+    assert!(text(&project, "migrations/V5__create_status_and_more_step_by_step_contract.sql").starts_with(
+        "-- trueup: no-transaction\n-- trueup: contract\n-- trueup: requires-check orders_user_id_has_a_value\n"
+    ));
+
+    let database = at_first(&project);
+    database.exec(
+        "INSERT INTO users VALUES (1, 'Ada', 'ada@example.com'), (2, NULL, 'b@example.com');
+         INSERT INTO orders VALUES (1, 1), (2, NULL)",
+    );
+    upgrade(&project, &database).exit(0);
+    // Code from before goes on.
+    database.exec("INSERT INTO users (id, name, email) VALUES (3, 'Cy', 'c@example.com')");
+    // A row has no value yet.
+    upgrade(&project, &database).args(["--contract"]).exit_in(&[1, 4, 6]);
+    database.exec("UPDATE orders SET user_id = 2 WHERE user_id IS NULL");
+    upgrade(&project, &database).args(["--contract"]).exit(0);
+    let rows = "SELECT string_agg(concat_ws(' ', id, full_name, status), ', ' ORDER BY id) FROM users";
+    assert_eq!(database.value(rows), "1 Ada active, 2 active, 3 Cy active");
+    project.check(database.url()).exit(0);
+    generate(&project).exit(0).says("nothing is missing");
+}
+
+#[test]
+fn nobody_waits_for_an_index_a_key_or_a_constraint() {
+    let project = project(
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int, b int); CREATE INDEX t_a ON t (a);",
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int UNIQUE, b int CHECK (b > 0)); CREATE INDEX t_a ON t (a, b);",
+    );
+    generate(&project).args(["rules"]).exit(0);
+    assert_eq!(
+        statements(&project, "migrations/V2__rules_step_by_step.sql"),
+        [
+            "CREATE UNIQUE INDEX CONCURRENTLY t_a_key ON public.t (a);",
+            "ALTER TABLE public.t ADD CONSTRAINT t_a_key UNIQUE USING INDEX t_a_key;",
+            "ALTER TABLE public.t ADD CONSTRAINT t_b_check CHECK ((b > 0)) NOT VALID;",
+            "ALTER TABLE public.t VALIDATE CONSTRAINT t_b_check;",
+            "CREATE INDEX CONCURRENTLY t_a_new ON public.t (a, b);",
+            "ALTER INDEX public.t_a RENAME TO t_a_old;",
+            "ALTER INDEX public.t_a_new RENAME TO t_a;",
+            "DROP INDEX CONCURRENTLY public.t_a_old;",
+        ]
+    );
+    assert_eq!(files(&project, "migrations").len(), 3);
+}
+
+#[test]
+fn a_column_becomes_required_without_a_scan_under_a_lock() {
+    let project = project(
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int);",
+        "-- trueup: backfill public.t.a = 7\nCREATE TABLE t (id bigint PRIMARY KEY, a int NOT NULL);",
+    );
+    generate(&project).args(["require a"]).exit(0);
+    assert_eq!(
+        statements(&project, "migrations/V2__require_a_step_by_step_contract.sql"),
+        [
+            "ALTER TABLE public.t ADD CONSTRAINT t_a_not_null CHECK (a IS NOT NULL) NOT VALID;",
+            "ALTER TABLE public.t VALIDATE CONSTRAINT t_a_not_null;",
+            "ALTER TABLE public.t ALTER COLUMN a SET NOT NULL;",
+            "ALTER TABLE public.t DROP CONSTRAINT t_a_not_null;",
+        ]
+    );
+    // Rows are filled by the repair of a data check: in batches, and with an undo.
+    let database = at_first(&project);
+    database.exec("INSERT INTO t SELECT n, NULLIF(n % 3, 0) FROM generate_series(1, 9) AS n");
+    project.trueup(["verify", "--fix", "--yes"], database.url()).exit(0);
+    assert_eq!(database.value("SELECT count(*) FROM t WHERE a = 7"), "3");
+    upgrade(&project, &database).args(["--contract"]).exit(0);
+    project.check(database.url()).exit(0);
+}
+
+#[test]
+fn a_label_is_taken_from_an_enum_when_no_row_has_it() {
+    let project = project(
+        "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE t (id bigint PRIMARY KEY, m mood DEFAULT 'ok');",
+        "CREATE TYPE mood AS ENUM ('ok', 'happy'); CREATE TABLE t (id bigint PRIMARY KEY, m mood DEFAULT 'ok');",
+    );
+    generate(&project).args(["moods"]).exit(0);
+    assert!(
+        text(&project, "migrations/V2__moods_contract.sql")
+            .starts_with("-- trueup: contract\n-- trueup: requires-check t_m_has_no_old_label\n")
+    );
+    let database = at_first(&project);
+    database.exec("INSERT INTO t VALUES (1, 'sad'), (2, 'ok')");
+    upgrade(&project, &database).args(["--contract"]).exit_in(&[1, 4]);
+    database.exec("UPDATE t SET m = 'ok'");
+    upgrade(&project, &database).args(["--contract"]).exit(0);
+    assert_eq!(database.value("SELECT count(*) FROM t WHERE m = 'ok'"), "2");
+    project.check(database.url()).exit(0);
+}
+
+#[test]
+fn a_down_script_gives_back_what_was_there() {
+    let project = project(
+        "CREATE TABLE t (id bigint PRIMARY KEY, a varchar(10)); CREATE VIEW v AS SELECT a FROM t;
+         CREATE FUNCTION f(t) RETURNS int LANGUAGE sql AS 'SELECT 1';",
+        "CREATE TABLE t (id bigint PRIMARY KEY, a varchar(20)); CREATE VIEW v AS SELECT a, id FROM t;
+         CREATE TABLE n (id bigint PRIMARY KEY REFERENCES t, CHECK (id > 0));",
+    );
+    generate(&project).args(["next"]).exit(0);
+    let database = at_first(&project);
+    let schema = || {
+        database
+            .server
+            .program("pg_dump")
+            .args(["-s", "-N", "trueup", "-d", database.url()])
+            .exit(0)
+            .stdout()
+            .to_owned()
+    };
+    database.exec("INSERT INTO t VALUES (1, 'x')");
+    let before = schema();
+    upgrade(&project, &database).args(["--contract"]).exit(0);
+    assert_ne!(schema(), before);
+    project.trueup(["downgrade", "--to", "1", "--yes"], database.url()).exit(0);
+    let restricted = |text: &str| {
+        text.lines().filter(|line| !line.starts_with("\\")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(restricted(&schema()), restricted(&before));
+    assert_eq!(database.value("SELECT a FROM t"), "x");
+}
+
+#[test]
+fn the_lint_of_what_is_written_is_shown() {
+    let project = project(
+        "CREATE TABLE t (id int PRIMARY KEY, a int);",
+        "-- trueup: dropped column public.t.a\nCREATE TABLE t (id bigint PRIMARY KEY);",
+    );
+    let said = generate(&project).exit(0);
+    let said = said.stdout();
+    assert!(said.contains("blocks.rewrite") && said.contains("loses.dropped"), "{said}");
+    // What code does not survive is marked, and so is not told as that.
+    assert!(!said.contains("breaks."), "{said}");
+    support::trueup(["lint", "--all"]).current_dir(project.path()).exit_in(&[0, 1, 2]);
+}
