@@ -65,6 +65,50 @@ fn a_table_is_renamed_with_all_that_is_on_it() {
     );
 }
 
+/// The line that is printed answers the question, for each kind of thing that holds values.
+#[test]
+fn each_kind_that_holds_values_is_asked_for_and_renamed() {
+    for (before, declared) in [
+        (
+            "CREATE TYPE mood AS ENUM ('a'); CREATE TABLE t (id bigint PRIMARY KEY, m mood);",
+            "CREATE TYPE humour AS ENUM ('a'); CREATE TABLE t (id bigint PRIMARY KEY, m humour);",
+        ),
+        (
+            "CREATE DOMAIN d AS text; CREATE TABLE t (id bigint PRIMARY KEY, m d);",
+            "CREATE DOMAIN e AS text; CREATE TABLE t (id bigint PRIMARY KEY, m e);",
+        ),
+        ("CREATE SEQUENCE numbers INCREMENT 5;", "CREATE SEQUENCE numbers_of_bills INCREMENT 5;"),
+        (
+            "CREATE SCHEMA a; CREATE TABLE a.t (id bigint PRIMARY KEY, n int);",
+            "CREATE SCHEMA b; CREATE TABLE b.t (id bigint PRIMARY KEY, n int);",
+        ),
+        // A table that gets another name and a column at once.
+        (
+            "CREATE TABLE clients (id bigint PRIMARY KEY, name text);",
+            "CREATE TABLE customers (id bigint PRIMARY KEY, name text, since date);",
+        ),
+    ] {
+        let project = project(before, declared);
+        let asked = generate(&project).case(before).exit(2);
+        let line = asked.stderr().lines().find_map(|line| line.trim().strip_prefix("-- trueup: renamed "));
+        let line = format!("renamed {}", line.unwrap_or_else(|| panic!("{}", asked.shown())));
+        generate(&project).case(before).args(["renamed", "--decide", &line]).exit(0);
+        let written = statements(&project, "migrations/V2__renamed_contract.sql");
+        assert!(written[0].contains(" RENAME TO "), "{written:?}");
+        assert!(!written.iter().any(|statement| statement.contains("DROP")), "{written:?}");
+    }
+}
+
+/// No one statement gives another name and another schema. What was said to be renamed is never dropped in its place.
+#[test]
+fn what_was_said_to_be_renamed_is_not_dropped() {
+    let project = project(
+        "CREATE SCHEMA s; CREATE TABLE public.a (id bigint PRIMARY KEY);",
+        "-- trueup: renamed table public.a to s.b\nCREATE SCHEMA s; CREATE TABLE s.b (id bigint PRIMARY KEY);",
+    );
+    generate(&project).exit(1).lacks("DROP TABLE").lacks("drop table").says("s.b");
+}
+
 #[test]
 fn at_a_terminal_it_asks() {
     let project = project(BEFORE, DECLARED);

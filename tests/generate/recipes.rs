@@ -105,6 +105,16 @@ fn a_column_becomes_required_without_a_scan_under_a_lock() {
     project.check(database.url()).exit(0);
 }
 
+/// A row without a key cannot be named to anybody.
+#[test]
+fn a_table_without_a_primary_key_gets_no_check() {
+    let project = project("CREATE TABLE t (a int);", "CREATE TABLE t (a int NOT NULL);");
+    generate(&project).args(["--rows", "0", "require"]).exit(0);
+    assert_eq!(files(&project, "checks"), Vec::<String>::new());
+    let text = text(&project, "migrations/V2__require_step_by_step_contract.sql");
+    assert!(!text.contains("requires-check"), "{text}");
+}
+
 #[test]
 fn a_label_is_taken_from_an_enum_when_no_row_has_it() {
     let project = project(

@@ -2,6 +2,7 @@
 //! a column that must have a value.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::Result;
 
@@ -10,7 +11,7 @@ use crate::findings::Change;
 use crate::model::diagnosis::{CatalogChange, Decided, between, needs_value};
 use crate::model::{Head, Sources};
 use crate::output;
-use crate::postgres::catalog::{Attribute, Catalog, Kind, ObjectId};
+use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::sql::comments;
 use crate::project::Settings;
 
@@ -201,23 +202,18 @@ impl<'s> Taken<'s> {
             questions.push(Question::Renamed { gone: before.clone(), new: vec![after.clone()] });
         }
         let planned = between(head, [from, to], Some(&self.decided), true);
-        // Of several new columns a person knows which one it is.
+        // Of several new ones a person knows which one it is.
         for gone in planned.iter().filter(|change| change.change == Change::Unexpected) {
             let id = &gone.object;
             let known = questions
                 .iter()
                 .any(|question| matches!(question, Question::Renamed { gone, .. } if gone == id));
-            if id.kind != Kind::Column || known || !self.is_open(id) {
+            if known || !self.is_open(id) {
                 continue;
             }
-            let is_beside = |change: &&CatalogChange| {
-                let other = &change.object;
-                change.change == Change::Missing
-                    && other.kind == Kind::Column
-                    && (&other.schema, &other.relation) == (&id.schema, &id.relation)
-            };
+            let new = planned.iter().filter(|change| change.change == Change::Missing);
             let new: Vec<ObjectId> =
-                planned.iter().filter(is_beside).map(|change| change.object.clone()).collect();
+                new.map(|change| change.object.clone()).filter(|new| self.may_be(id, new)).collect();
             if !new.is_empty() {
                 questions.push(Question::Renamed { gone: id.clone(), new });
             }
@@ -228,12 +224,31 @@ impl<'s> Taken<'s> {
         questions
     }
 
+    /// Whether something new may be what is gone: a column of the same table, or a table with half of its columns.
+    fn may_be(&self, gone: &ObjectId, new: &ObjectId) -> bool {
+        match (gone.kind, new.kind) {
+            (Kind::Column, Kind::Column) => (&gone.schema, &gone.relation) == (&new.schema, &new.relation),
+            (Kind::Table, Kind::Table) => {
+                let (old, new) = (columns(self.states.from, gone), columns(self.states.to, new));
+                !old.is_empty() && 2 * old.intersection(&new).count() >= old.len()
+            }
+            _ => false,
+        }
+    }
+
     fn unfilled(&self, change: &CatalogChange) -> Option<Question> {
         let is_unfilled = change.change == Change::Missing && change.changes.is_empty();
         let column = self.states.to.get(&change.object).filter(|_| is_unfilled)?;
         let of = column.get(Attribute::Type).unwrap_or_default().to_owned();
         needs_value(column, self.states.to).then(|| Question::Filled { column: change.object.clone(), of })
     }
+}
+
+/// The names of a table's columns.
+fn columns<'c>(catalog: &'c Catalog, table: &ObjectId) -> BTreeSet<&'c str> {
+    let path = table.to_string();
+    let is_own = |object: &&Arc<Object>| object.id.kind == Kind::Column && object.id.relation_path() == path;
+    catalog.objects.iter().filter(is_own).map(|column| column.id.name.as_str()).collect()
 }
 
 /// The failure where there is nobody to ask.

@@ -87,9 +87,8 @@ pub(crate) async fn generate(settings: &Settings, wanted: GenerateRequest<'_>) -
     if let Some(editor) = wanted.editor {
         staging.edit(editor, &mut generation.files)?;
     }
-    let proved =
-        prove(settings, &mut staging, &mut generation, Proof { before: &lock, first, rows: wanted.rows })
-            .await?;
+    let proof = Proof { before: &lock, decided: &decided, first, rows: wanted.rows };
+    let proved = prove(settings, &mut staging, &mut generation, proof).await?;
     match proved {
         Some(compiled) => {
             generation.lint = linted(settings, &staging, &compiled, first)?;
@@ -135,6 +134,8 @@ async fn lock_of(settings: &Settings, sources: &Sources) -> Result<Lock> {
 struct Proof<'a> {
     /// The project as it was compiled before.
     before: &'a Lock,
+    /// What was decided: what is planned later must not undo it.
+    decided: &'a Decided,
     /// The version of the first new migration.
     first: i64,
     rows: u64,
@@ -147,7 +148,7 @@ async fn prove(
     generation: &mut Generation,
     proof: Proof<'_>,
 ) -> Result<Option<Lock>> {
-    let Proof { before, first, rows } = proof;
+    let Proof { before, decided, first, rows } = proof;
     let Some(mut compiled) = built(staging, generation).await? else { return Ok(None) };
     for _ in 1..MOST_ROUNDS {
         let states = decisions::CatalogPair {
@@ -155,15 +156,17 @@ async fn prove(
             from: &compiled.state_after(|_| true),
             to: &compiled.model,
         };
-        let way = target::way(states, &Decided::default());
+        let way = target::way(states, decided);
         if way.migrations.is_empty() {
             break;
         }
         let names = files::Names::after(&staging.migrations()?, Some(&generation.name()), &way.migrations);
         let more = names.files(&settings.project, &way.migrations);
         staging.write(&more)?;
+        staging.write(&way.checks)?;
         generation.migrations.extend(way.migrations);
         generation.files.extend(more);
+        generation.files.extend(way.checks);
         let Some(again) = built(staging, generation).await? else { return Ok(None) };
         compiled = again;
     }
