@@ -18,6 +18,8 @@ pub enum Command {
     Check,
     /// `trueup compile`
     Compile,
+    /// `trueup generate`
+    Generate,
     /// `trueup seed`
     Seed,
     /// `trueup seed --overwrite`
@@ -57,6 +59,7 @@ impl Command {
             Self::Adopt => fixed(&["trueup", "adopt"]),
             Self::Check => fixed(&["trueup", "check"]),
             Self::Compile => fixed(&["trueup", "compile"]),
+            Self::Generate => fixed(&["trueup", "generate"]),
             Self::Seed => fixed(&["trueup", "seed"]),
             Self::SeedOverwrite => fixed(&["trueup", "seed", "--overwrite"]),
             Self::Status => fixed(&["trueup", "status"]),
@@ -85,6 +88,7 @@ impl Command {
             Self::Adopt,
             Self::Check,
             Self::Compile,
+            Self::Generate,
             Self::Seed,
             Self::SeedOverwrite,
             Self::Status,

@@ -135,7 +135,7 @@ fn one(resolver: &CauseResolver<'_>, group: &Group, unreverted: &[Renaming]) -> 
         }
         (None, None) => {
             let cause = existence?;
-            let remedy = remedy::drifted(&head.id, &cause, resolver);
+            let remedy = remedy::drifted(&cause, resolver);
             let mut finding =
                 finding(group, Severity::Warning, Change::Different, Vec::new(), cause, remedy, None);
             finding.code = format!("{}.by_hand", head.id.kind);
@@ -194,7 +194,7 @@ fn different(
     let Some((primary, values, cause)) = attributes.first().cloned() else {
         // The object is as declared, but the migrations disagree about its existence: one is pending, or none creates it.
         let cause = existence?;
-        let remedy = remedy::drifted(&head.id, &cause, resolver);
+        let remedy = remedy::drifted(&cause, resolver);
         let mut finding =
             finding(group, Severity::Warning, Change::Different, Vec::new(), cause, remedy, None);
         finding.code = format!("{}.by_hand", head.id.kind);
@@ -217,7 +217,7 @@ fn different(
             live.id.relation_path()
         )),
         true => remedy::different(named, &wrong, cause.kind, resolver),
-        false => remedy::drifted(&head.id, &cause, resolver),
+        false => remedy::drifted(&cause, resolver),
     };
     // Two servers' prints of a view, so that a diff shows what is really another.
     let is_view = matches!(head.id.kind, Kind::View | Kind::MaterializedView);

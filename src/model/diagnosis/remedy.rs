@@ -15,13 +15,11 @@ use super::fold::Group;
 use super::sequences::NumberingChange;
 use super::{runnable, sequences};
 
-/// What to do for a cause; `subject` goes into the name of a migration to be written.
-fn for_cause(cause: CauseKind, subject: &str) -> Remedy {
+/// What to do for a cause.
+fn for_cause(cause: CauseKind) -> Remedy {
     match cause {
         CauseKind::Pending | CauseKind::Unfinished => Remedy::run(Command::Upgrade),
-        CauseKind::Unmigrated => {
-            Remedy::advice(format!("write a migration that does it: V<version>__{}.sql", slug(subject)))
-        }
+        CauseKind::Unmigrated => Remedy::run(Command::Generate),
         // Completed when the file is known that lacks it.
         CauseKind::Undeclared => Remedy::advice("declare it in schema/"),
         CauseKind::Ahead => {
@@ -43,7 +41,7 @@ pub(super) fn missing(group: &Group, cause: CauseKind, states: &CauseResolver<'_
         .find(|column| is_there && needs_values(column, model) && !changes.is_empty())
         .filter(|column| !states.allowed.fills(column))
     {
-        let mut remedy = for_cause(cause, &format!("add_{}", group.head.id.name));
+        let mut remedy = for_cause(cause);
         if !remedy.is_some() {
             remedy.advice = Some(steps_to_required(column));
         }
@@ -54,7 +52,7 @@ pub(super) fn missing(group: &Group, cause: CauseKind, states: &CauseResolver<'_
         kind if kind.is_constraint() => Some(Hazard::ScansTable),
         _ => None,
     };
-    let mut remedy = for_cause(cause, &format!("add_{}", group.head.id.name)).with_changes(changes);
+    let mut remedy = for_cause(cause).with_changes(changes);
     remedy.hazards.extend(hazard.filter(|_| remedy.sql.is_some()));
     remedy
 }
@@ -125,7 +123,7 @@ pub(super) fn unexpected(group: &Group, cause: CauseKind, allowed: Allowed<'_>) 
         remedy.hazards.extend((holds_data && remedy.sql.is_some()).then_some(Hazard::LosesData));
         return remedy;
     }
-    for_cause(cause, &format!("drop_{}", id.name))
+    for_cause(cause)
 }
 
 /// Corrects the remedy of a finding that would record a migration of which only a part was done by hand: such a migration
@@ -145,13 +143,13 @@ pub(super) fn done_in_part(finding: &mut Finding, head: &Difference) {
 }
 
 /// The remedy where the database is as declared already, though not by a migration.
-pub(super) fn drifted(id: &ObjectId, cause: &Cause, resolver: &CauseResolver<'_>) -> Remedy {
+pub(super) fn drifted(cause: &Cause, resolver: &CauseResolver<'_>) -> Remedy {
     match (cause.kind, &cause.migration) {
         _ if resolver.is_done_already(cause) => Remedy::run(Command::UpgradeRecordSatisfied),
         (CauseKind::Unmigrated, Some(version)) => Remedy::advice(format!(
             "change schema/ or V{version}, which is not applied yet: they disagree about this"
         )),
-        (kind, _) => for_cause(kind, &id.name),
+        (kind, _) => for_cause(kind),
     }
 }
 
@@ -219,7 +217,7 @@ pub(super) fn different(
     if is_others(cause) {
         statements.clear();
     }
-    let mut remedy = for_cause(cause, &format!("change_{}", declared.id.name));
+    let mut remedy = for_cause(cause);
     let may_lose = !statements.is_empty()
         && attributes.contains(&Attribute::Type)
         && may_lose(declared, actual, states.model);
@@ -391,7 +389,7 @@ pub(super) fn renamed(cause: CauseKind, from: &Arc<Object>, to: &ObjectId) -> Re
         before: Some(Arc::clone(from)),
         ..change(DdlAction::Rename, vec![Arc::new(object)], vec![statement])
     });
-    for_cause(cause, &format!("rename_{}", from.id.name)).with_changes(changes.into_iter().collect())
+    for_cause(cause).with_changes(changes.into_iter().collect())
 }
 
 /// Whether the database is right and the project is not: no SQL makes it otherwise.

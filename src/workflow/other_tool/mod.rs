@@ -11,7 +11,7 @@ pub(crate) mod steps;
 mod work;
 
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::findings::{CauseKind, Command, Finding, Remedy};
+use crate::findings::{Command, Finding, Remedy};
 use crate::migrations::tools::MigrationTool;
 use crate::project::Settings;
 
@@ -47,28 +47,28 @@ pub(crate) fn remedy_of_pending(tool: Option<MigrationTool>) -> Remedy {
 /// Puts the tool's own commands in the place of trueup's, which would write to its history.
 pub(crate) fn hand_over(tool: MigrationTool, findings: &mut [Finding]) {
     for finding in findings {
-        let cause = finding.cause_kind();
         if let Some(undeclared) = &mut finding.undeclared {
             undeclared.unwanted = format!("write a migration of {tool} that takes it away");
         }
         let remedy = &mut finding.remedy;
-        let advice = match (&remedy.run, cause) {
-            (Some(Command::Upgrade | Command::UpgradeContract), _) => match tool.apply_command() {
+        let advice = match &remedy.run {
+            Some(Command::Upgrade | Command::UpgradeContract) => match tool.apply_command() {
                 Some(apply) => applying(apply),
                 None => {
                     *remedy = Remedy::run(Command::Upgrade);
                     continue;
                 }
             },
-            (Some(Command::UpgradeRecordSatisfied), _) => {
+            Some(Command::UpgradeRecordSatisfied) => {
                 let apply = tool.apply_command().map_or(Command::Upgrade.to_string(), str::to_owned);
                 format!("it is there already: undo it by hand, then run {apply}; or record it with {tool}")
             }
-            (Some(Command::Adopt), _) => format!(
+            Some(Command::Adopt) => format!(
                 "connect to the database that {tool} migrates; if this is it, its history is gone: record with {tool} what is \
                  applied"
             ),
-            (None, Some(CauseKind::Unmigrated)) => {
+            Some(Command::Generate) => {
+                remedy.run = None;
                 remedy.advice = Some(format!("write a migration of {tool} that does it"));
                 continue;
             }
