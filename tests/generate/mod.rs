@@ -4,7 +4,6 @@ mod page;
 mod questions;
 mod recipes;
 mod refused;
-mod reports;
 
 use std::fs;
 
