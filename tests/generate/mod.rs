@@ -4,6 +4,7 @@ mod page;
 mod questions;
 mod recipes;
 mod refused;
+mod reports;
 
 use std::fs;
 

@@ -115,6 +115,36 @@ fn a_table_without_a_primary_key_gets_no_check() {
     assert!(!text.contains("requires-check"), "{text}");
 }
 
+/// What a person has made of a check is not overwritten.
+#[test]
+fn a_check_that_is_there_stays_as_it_is() {
+    let project = project(
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int);",
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int NOT NULL);",
+    );
+    let own = "-- title: Mine\n-- severity: error\n-- table: public.t\n-- key: id\n-- find:\n\
+               SELECT id FROM public.t WHERE a IS NULL;\n";
+    std::fs::create_dir(project.path().join("checks")).unwrap();
+    std::fs::write(project.path().join("checks/t_a_has_a_value.sql"), own).unwrap();
+    generate(&project).args(["require"]).exit(0);
+    assert_eq!(text(&project, "checks/t_a_has_a_value.sql"), own);
+    let written = text(&project, "migrations/V2__require_step_by_step_contract.sql");
+    assert!(written.contains("requires-check t_a_has_a_value"), "{written}");
+}
+
+#[test]
+fn the_index_of_a_partitioned_table_is_built_in_place_and_that_is_said() {
+    let base = "CREATE TABLE p (id int, a int) PARTITION BY RANGE (id);
+        CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);";
+    let project = project(
+        &format!("{base} CREATE INDEX p_a ON p (a);"),
+        &format!("{base} CREATE INDEX p_a ON p (a, id);"),
+    );
+    generate(&project).args(["index", "--rows", "0"]).exit(0).says("blocks writes while it runs");
+    let written = statements(&project, "migrations/V2__index.sql");
+    assert_eq!(written, ["DROP INDEX public.p_a;", "CREATE INDEX p_a ON public.p (a, id);"]);
+}
+
 #[test]
 fn a_label_is_taken_from_an_enum_when_no_row_has_it() {
     let project = project(

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// What a check of a case finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expected {
+pub(crate) enum Expected {
     Clean,
     Different,
     /// The schema cannot be loaded in any order: its tables refer to each other.
@@ -15,24 +15,24 @@ pub(super) enum Expected {
 
 /// One case in one direction.
 #[derive(Debug, Clone)]
-pub(super) struct Case {
+pub(crate) struct Case {
     /// What both sides need.
-    pub(super) before: String,
-    pub(super) live: String,
-    pub(super) declared: String,
+    pub(crate) before: String,
+    pub(crate) live: String,
+    pub(crate) declared: String,
     /// The statements that fill the live tables.
-    pub(super) rows: String,
+    pub(crate) rows: String,
     rows_when_swapped: String,
-    pub(super) settings: String,
+    pub(crate) settings: String,
     /// The majors that have what the case is about; empty for all.
-    pub(super) majors: Vec<u32>,
-    pub(super) expected: Expected,
-    pub(super) verify: Option<String>,
+    pub(crate) majors: Vec<u32>,
+    pub(crate) expected: Expected,
+    pub(crate) verify: Option<String>,
     swappable: bool,
 }
 
 impl Case {
-    pub(super) fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap();
         let mut sections: HashMap<&str, String> = HashMap::new();
         let mut section = "";
@@ -69,7 +69,7 @@ impl Case {
     }
 
     /// The case with the live database and the schema swapped.
-    pub(super) fn swapped(&self) -> Option<Self> {
+    pub(crate) fn swapped(&self) -> Option<Self> {
         self.swappable.then(|| Self {
             live: self.declared.clone(),
             declared: self.live.clone(),

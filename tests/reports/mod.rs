@@ -1,6 +1,6 @@
 //! What public reports about tools of this kind say went wrong, tried on trueup.
 
-mod case;
+pub(crate) mod case;
 mod cases;
 mod numbering;
 mod reloaded;

@@ -15,15 +15,6 @@ use crate::postgres::ddl;
 
 pub use step::PlannedStep;
 
-/// The way from one catalog to another.
-#[derive(Debug, Clone, Default)]
-pub struct SchemaPlan {
-    /// The migrations, in order.
-    pub migrations: Vec<PlannedMigration>,
-    /// The differences for which there is no statement, with what is to be known about each.
-    pub without: Vec<(ObjectId, Option<String>)>,
-}
-
 /// A migration to be written.
 #[derive(Debug, Clone)]
 pub struct PlannedMigration {
@@ -37,20 +28,13 @@ pub struct PlannedMigration {
     pub steps: Vec<PlannedStep>,
 }
 
-impl SchemaPlan {
-    /// The plan for two catalogs of the server of a lock file.
-    pub fn new(head: &Head, from: &Catalog, to: &Catalog, decided: &Decided) -> Self {
-        let (steps, without) = steps(between(head, [from, to], Some(decided), true));
-        Self { migrations: divide::divide(steps), without }
-    }
-
-    /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
-        self.migrations.is_empty()
-    }
+/// The migrations from one catalog of a lock file's server to another, in order. A difference for which there is no statement has
+/// none.
+pub fn migrations(head: &Head, from: &Catalog, to: &Catalog, decided: &Decided) -> Vec<PlannedMigration> {
+    divide::divide(steps(between(head, [from, to], Some(decided), true)).0)
 }
 
-/// All statements in one transaction, for a script that takes a migration back.
+/// The same in one transaction, for a script that takes a migration back, with the differences for which there is no statement.
 pub fn in_one_transaction(
     head: &Head,
     from: &Catalog,

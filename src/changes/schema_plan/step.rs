@@ -108,7 +108,7 @@ fn is_only_beside(change: &DdlChange, other: &DdlChange) -> bool {
 /// The statements of a change, in parts that are one transaction and parts of which each statement is committed.
 fn divided(change: &DdlChange) -> Vec<(bool, Vec<String>)> {
     let statements: Vec<String> =
-        change.statements.iter().flat_map(|text| without_transaction(text)).collect();
+        change.statements.iter().filter_map(|text| without_transaction(text)).collect();
     // A label of an enum can be used when it is committed.
     let is_label = change.action == DdlAction::Alter
         && change.objects.first().is_some_and(|object| {
@@ -127,12 +127,9 @@ fn divided(change: &DdlChange) -> Vec<(bool, Vec<String>)> {
 }
 
 /// The statements of a text without those that begin and end a transaction: the migration is one.
-fn without_transaction(text: &str) -> Vec<String> {
-    if text == "BEGIN;" || text == "COMMIT;" {
-        return Vec::new();
-    }
+fn without_transaction(text: &str) -> Option<String> {
     let inner = text.strip_prefix("BEGIN;\n").and_then(|text| text.strip_suffix("\nCOMMIT;"));
-    vec![inner.unwrap_or(text).to_owned()]
+    (text != "BEGIN;" && text != "COMMIT;").then(|| inner.unwrap_or(text).to_owned())
 }
 
 /// Whether a statement adds a constraint that a later one validates: the lock that adding takes is given back before that.

@@ -66,7 +66,7 @@ impl GenerateReport {
 fn table(migration: &PlannedMigration, file: &str) -> Table {
     let how = if migration.transactional { "one transaction" } else { "statement by statement" };
     let when = if migration.contract { "contract, " } else { "" };
-    let columns = [("step", Content::Prose), ("object", Content::Code), ("beside", Content::Prose)];
+    let columns = [("step", Content::Prose), ("object", Content::Code), ("hazards", Content::Prose)];
     let mut table = Table::new(&columns).compact();
     table.title = Some(format!("{file}: {when}{how}"));
     for step in &migration.steps {

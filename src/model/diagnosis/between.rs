@@ -34,7 +34,7 @@ pub(super) enum Allowed<'a> {
     Migrates {
         decided: &'a Decided,
         /// Whether statements are split such that nobody waits for them. They cannot be in one transaction then.
-        gently: bool,
+        in_steps: bool,
     },
 }
 
@@ -46,12 +46,12 @@ impl Allowed<'_> {
 
     /// Whether there are statements that cannot be in one transaction with others.
     pub(super) fn commits_between(self) -> bool {
-        !matches!(self, Self::Migrates { gently: false, .. })
+        !matches!(self, Self::Migrates { in_steps: false, .. })
     }
 
-    /// Whether readers and writers go on wherever that takes more statements.
-    pub(super) fn waits_for_nobody(self) -> bool {
-        matches!(self, Self::Migrates { gently: true, .. })
+    /// Whether statements are split such that readers and writers go on.
+    pub(super) fn works_in_steps(self) -> bool {
+        matches!(self, Self::Migrates { in_steps: true, .. })
     }
 
     /// Whether rows that are there already get a value in this column.
@@ -140,7 +140,7 @@ pub fn between(
     head: &Head,
     [from, to]: [&Catalog; 2],
     decided: Option<&Decided>,
-    gently: bool,
+    in_steps: bool,
 ) -> Vec<CatalogChange> {
     let lock = Lock { head: head.clone(), model: to.clone(), initial: Vec::new(), migrations: Vec::new() };
     let facts = Facts {
@@ -174,7 +174,7 @@ pub fn between(
         evidence: String::new(),
         views_print_differently: false,
         knows_privileges: head.options.privileges,
-        allowed: decided.map_or(Allowed::Repairs, |decided| Allowed::Migrates { decided, gently }),
+        allowed: decided.map_or(Allowed::Repairs, |decided| Allowed::Migrates { decided, in_steps }),
     };
     let found = objects::found(&resolver, differences, &parents_of(from, to)).into_iter();
     let changes = found.map(|(object, finding)| CatalogChange {

@@ -304,9 +304,9 @@ fn statements(
             }
             // One statement may set several attributes (CREATE OR REPLACE).
             (Some(statement), None)
-                if attribute == Attribute::Nullable && states.allowed.waits_for_nobody() =>
+                if attribute == Attribute::Nullable && states.allowed.works_in_steps() =>
             {
-                statements.extend(required_gently(declared, statement, states));
+                statements.extend(required_in_steps(declared, statement, states));
             }
             (Some(statement), None) if !statements.contains(&statement) => statements.push(statement),
             (Some(_), None) => {}
@@ -319,7 +319,7 @@ fn statements(
 
 /// A column becomes required without a look at the rows under a lock that stops everybody: a constraint that was validated
 /// meanwhile proves that none is null.
-fn required_gently(declared: &Object, statement: String, states: &CauseResolver<'_>) -> Vec<String> {
+fn required_in_steps(declared: &Object, statement: String, states: &CauseResolver<'_>) -> Vec<String> {
     if declared.id.kind != Kind::Column || !declared.is(Attribute::Nullable, "false") {
         return vec![statement];
     }
@@ -422,7 +422,7 @@ fn create(group: &Group, states: &CauseResolver<'_>) -> Vec<DdlChange> {
     let is_there = !matches!(group.head.id.kind, Kind::Table | Kind::MaterializedView | Kind::Schema);
     let has_rows =
         |object: &Object| is_there && states.allowed.commits_between() && !is_on_partitioned(object, model);
-    let mut made = create_together(objects.clone(), &has_rows, states.allowed.waits_for_nobody());
+    let mut made = create_together(objects.clone(), &has_rows, states.allowed.works_in_steps());
     // PUBLIC has rights on a new object by default: they are revoked where the model revokes them.
     for statement in ddl::withheld(objects.iter().map(AsRef::as_ref), model) {
         if !made.contains(&statement) {
@@ -482,7 +482,7 @@ fn add_and_validate(constraint: &Object) -> Vec<String> {
     }
 }
 
-fn blocks_writes(change: &DdlChange) -> bool {
+pub(super) fn blocks_writes(change: &DdlChange) -> bool {
     change.statements.iter().any(|statement| {
         ["CREATE INDEX ", "CREATE UNIQUE INDEX "]
             .iter()

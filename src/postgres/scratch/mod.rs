@@ -245,6 +245,15 @@ impl Scratch {
         Ok(session)
     }
 
+    /// The URL under which the server can be given to whatever else needs one ([`ScratchOptions::url`]). It may hold a password:
+    /// never print it.
+    pub fn server_url(&self) -> String {
+        match &self.host {
+            Host::Local(_) => self.url(&ScratchDatabase { name: "postgres".to_owned() }),
+            Host::Given(given) => given.url(given.target().database()),
+        }
+    }
+
     /// The URL of a database, for programs beside trueup. It may hold a password: never print it.
     pub fn url(&self, database: &ScratchDatabase) -> String {
         match &self.host {

@@ -13,7 +13,7 @@ mod files;
 mod staging;
 mod target;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -22,11 +22,12 @@ pub(crate) use self::files::GeneratedFile;
 use self::staging::Staging;
 use crate::changes::lint::{LintScope, lint};
 use crate::changes::schema_plan::PlannedMigration;
-use crate::error::{ErrorCode, Failure};
+use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::Finding;
 use crate::migrations::Migration;
 use crate::model::diagnosis::{Decided, between};
 use crate::model::{DeclaredBy, Lock, Sources};
+use crate::postgres::scratch::Scratch;
 use crate::project::Settings;
 use crate::workflow::file_set::FileSet;
 use crate::workflow::lint::levels;
@@ -69,7 +70,7 @@ pub(crate) struct Generation {
 pub(crate) async fn generate(settings: &Settings, wanted: GenerateRequest<'_>) -> Result<Generation> {
     let project = &settings.project;
     let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool_source())?;
-    let lock = lock_of(settings, &sources).await?;
+    let (lock, scratch) = lock_of(settings, &sources).await?;
     let from = lock.state_after(|_| true);
     if between(&lock.head, [&from, &lock.model], Some(&Decided::default()), true).is_empty() {
         return Ok(Generation::default());
@@ -81,8 +82,12 @@ pub(crate) async fn generate(settings: &Settings, wanted: GenerateRequest<'_>) -
     let names = files::Names::after(&sources.migrations, wanted.name, &generation.migrations);
     let first = names.first();
     generation.files = names.files(project, &generation.migrations);
-    generation.files.extend(way.checks);
-    let mut staging = Staging::of(settings, &sources).await?;
+    generation.add_checks(way.checks, &project.dir);
+    let scratch = match scratch {
+        Some(scratch) => scratch,
+        None => Scratch::start(&project_model::scratch_options(settings)).await?,
+    };
+    let mut staging = Staging::of(settings, &sources, scratch)?;
     staging.write(&generation.files)?;
     if let Some(editor) = wanted.editor {
         staging.edit(editor, &mut generation.files)?;
@@ -93,12 +98,7 @@ pub(crate) async fn generate(settings: &Settings, wanted: GenerateRequest<'_>) -
         Some(compiled) => {
             generation.lint = linted(settings, &staging, &compiled, first)?;
             write(settings, &generation.files)?;
-            let sources = Sources::read_of(&project.dir, &project.migrations_dir, project.tool_source())?;
-            let states = project_model::states_directory();
-            project_model::compile(settings, &sources, states.as_deref())
-                .await?
-                .lock
-                .save(&project.lock_path)?;
+            compiled.save(&project.lock_path)?;
         }
         None => {
             for file in &mut generation.files {
@@ -110,15 +110,18 @@ pub(crate) async fn generate(settings: &Settings, wanted: GenerateRequest<'_>) -
     Ok(generation)
 }
 
-/// The compiled project, from the lock file where that is up to date.
-async fn lock_of(settings: &Settings, sources: &Sources) -> Result<Lock> {
+/// The compiled project, from the lock file where that is up to date; else with the server that compiled it.
+async fn lock_of(settings: &Settings, sources: &Sources) -> Result<(Lock, Option<Scratch>)> {
     let lock = Lock::load(&settings.project.lock_path)?;
     let stale = project_model::stale(settings, lock.as_ref().map(|lock| &lock.head), sources);
-    let lock = match lock.filter(|_| stale.is_empty()) {
-        Some(lock) => lock,
+    let (lock, scratch) = match lock.filter(|_| stale.is_empty()) {
+        Some(lock) => (lock, None),
         None => {
+            let mut scratch = Scratch::start(&project_model::scratch_options(settings)).await?;
             let states = project_model::states_directory();
-            project_model::compile(settings, sources, states.as_deref()).await?.lock
+            let compiled =
+                project_model::compile_in(settings, sources, states.as_deref(), &mut scratch).await?;
+            (compiled.lock, Some(scratch))
         }
     };
     if lock.head.declared_by == DeclaredBy::Migrations {
@@ -127,7 +130,7 @@ async fn lock_of(settings: &Settings, sources: &Sources) -> Result<Lock> {
             .next("declare the schema in schema/*.sql (trueup init --from-database writes it), or write a migration by hand: trueup generate --empty NAME")
             .into());
     }
-    Ok(lock)
+    Ok((lock, scratch))
 }
 
 /// What is to be proved.
@@ -161,12 +164,10 @@ async fn prove(
             break;
         }
         let names = files::Names::after(&staging.migrations()?, Some(&generation.name()), &way.migrations);
-        let more = names.files(&settings.project, &way.migrations);
-        staging.write(&more)?;
-        staging.write(&way.checks)?;
+        generation.files.extend(names.files(&settings.project, &way.migrations));
         generation.migrations.extend(way.migrations);
-        generation.files.extend(more);
-        generation.files.extend(way.checks);
+        generation.add_checks(way.checks, &settings.project.dir);
+        staging.write(&generation.files)?;
         let Some(again) = built(staging, generation).await? else { return Ok(None) };
         compiled = again;
     }
@@ -189,18 +190,19 @@ async fn prove(
     files::add_down_scripts(before, &compiled, first, generation);
     staging.write(&generation.files)?;
     loop {
-        let rehearsed = staging.rehearse(before, rows).await;
-        let rehearsal = match rehearsed {
-            Ok(rehearsal) => rehearsal,
+        let (lock, rehearsal) = match staging.rehearse(before, rows).await {
+            Ok(rehearsed) => rehearsed,
             Err(error) => match error.downcast::<Failure>() {
-                Ok(failure) => {
+                // What an upgrade would be refused for is wrong with the files.
+                Ok(failure) if failure.exit == Exit::Refused => {
                     generation.refuted.push(failure.what);
                     return Ok(None);
                 }
+                Ok(failure) => return Err(failure.into()),
                 Err(error) => return Err(error),
             },
         };
-        let Some(finding) = rehearsal.findings.first() else { break };
+        let Some(finding) = rehearsal.findings.first() else { return Ok(Some(lock)) };
         let version = finding.object.split("__").next().unwrap_or_default().to_owned();
         let is_down = ["rehearse.down", "rehearse.again"].contains(&finding.code.as_str());
         if is_down && generation.drop_down_script(&version, &one_line(&finding.sentence())) {
@@ -210,7 +212,6 @@ async fn prove(
         generation.refuted.extend(rehearsal.findings.iter().map(|finding| one_line(&finding.sentence())));
         return Ok(None);
     }
-    Ok(Some(compiled))
 }
 
 /// Compiles the copy. `None` where the server refuses a statement.
@@ -218,7 +219,7 @@ async fn built(staging: &mut Staging, generation: &mut Generation) -> Result<Opt
     match staging.compile().await {
         Ok(lock) => Ok(Some(lock)),
         Err(error) => match error.downcast::<Failure>() {
-            Ok(failure) if failure.exit == crate::error::Exit::Usage => {
+            Ok(failure) if failure.exit == Exit::Usage => {
                 generation.refuted.push(failure.what);
                 Ok(None)
             }
@@ -269,6 +270,11 @@ impl Generation {
         let name = first.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = name.split_once("__").map_or("", |(_, name)| name);
         name.trim_end_matches(".sql").to_owned()
+    }
+
+    /// Adds data checks. One that the project has already stays as it is: a person may have changed it.
+    fn add_checks(&mut self, checks: Vec<GeneratedFile>, project: &Path) {
+        self.files.extend(checks.into_iter().filter(|check| !project.join(&check.path).exists()));
     }
 
     /// Leaves out the down script of a version: whether there was one.

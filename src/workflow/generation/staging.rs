@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use super::files::GeneratedFile;
+use crate::cli::Secret;
 use crate::error::{ErrorCode, Failure};
 use crate::migrations::{self, Migration};
 use crate::model::{Lock, Sources};
@@ -26,7 +27,7 @@ pub(super) struct Staging {
 
 impl Staging {
     /// Copies what a project is compiled from, and its data checks.
-    pub(super) async fn of(settings: &Settings, sources: &Sources) -> Result<Self> {
+    pub(super) fn of(settings: &Settings, sources: &Sources, scratch: Scratch) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("trueup-generate-").tempdir()?;
         let real = &settings.project;
         let migrations_dir = real.migrations_dir.strip_prefix(&real.dir).unwrap_or(Path::new("migrations"));
@@ -54,7 +55,8 @@ impl Staging {
         }
         let mut copied = settings.clone();
         copied.project = project;
-        let scratch = Scratch::start(&project_model::scratch_options(settings)).await?;
+        // The rehearsal makes its databases on the server that is there.
+        copied.scratch.url = Some(Secret::new(scratch.server_url()));
         Ok(Self { directory, settings: copied, scratch })
     }
 
@@ -84,16 +86,17 @@ impl Staging {
         Ok(lock)
     }
 
-    /// Applies the new migrations to a database that has all others, takes them back, and applies them again.
-    pub(super) async fn rehearse(&mut self, before: &Lock, rows: u64) -> Result<Rehearsal> {
-        self.compile().await?;
+    /// Applies the new migrations to a database that has all others, takes them back, and applies them again. The copy is compiled
+    /// before, with its down scripts.
+    pub(super) async fn rehearse(&mut self, before: &Lock, rows: u64) -> Result<(Lock, Rehearsal)> {
+        let lock = self.compile().await?;
         let request = RehearsalRequest {
             from: Some(before.migrations.last().map_or(0, |migration| migration.version)),
             contract: true,
             rows: (rows > 0).then_some(rows),
             ..RehearsalRequest::default()
         };
-        rehearsal::rehearse(&self.settings, &request).await
+        Ok((lock, rehearsal::rehearse(&self.settings, &request).await?))
     }
 
     /// Removes the down script of a version.

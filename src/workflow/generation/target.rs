@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::decisions::CatalogPair;
 use super::files::GeneratedFile;
-use crate::changes::schema_plan::{PlannedMigration, SchemaPlan, lost_labels};
+use crate::changes::schema_plan::{self, PlannedMigration, lost_labels};
 use crate::model::diagnosis::{Decided, needs_value};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::sql::{identifier, names_in};
@@ -29,13 +29,13 @@ pub(super) fn way(states: CatalogPair<'_>, decided: &Decided) -> DividedPlan {
         ..decided.clone()
     };
     let nullable = with_nullable(to, &later);
-    let mut migrations = SchemaPlan::new(head, from, &nullable, &direct).migrations;
+    let mut migrations = schema_plan::migrations(head, from, &nullable, &direct);
     let mut checks = Vec::new();
     for (object, check) in label_checks(from, to) {
         require(&mut migrations, &object, check, &mut checks);
     }
     if !later.is_empty() {
-        let mut required = SchemaPlan::new(head, &nullable, to, &Decided::default()).migrations;
+        let mut required = schema_plan::migrations(head, &nullable, to, &Decided::default());
         for id in &later {
             let value =
                 decided.filled.iter().find(|(column, _)| column == id).map(|(_, value)| value.as_str());

@@ -32,7 +32,7 @@ pub(super) fn replace(
     let (mut statements, is_beside) = match allowed {
         Allowed::Repairs => (ddl::replace_index(declared, actual, beside("_new")), true),
         // Nothing builds the index of a partitioned table beside the one that is there.
-        _ if allowed.waits_for_nobody() && !is_on_partitioned(actual, live) => {
+        _ if allowed.works_in_steps() && !is_on_partitioned(actual, live) => {
             (ddl::swap_index(declared, actual, [beside("_new"), beside("_old")]), true)
         }
         _ => (ddl::replace(declared, actual), false),

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::between::Allowed;
+use super::super::remedy;
 use super::lookup::{LiveLookup, free_name};
 use super::{dependents, enums, indexes, withhold};
 use crate::findings::{Finding, Hazard};
@@ -89,12 +90,13 @@ impl Remaking<'_> {
             }
             Err(why) => return withhold(finding, format!("change the {} by hand: {why}", kind.spoken())),
         }
-        print_again(finding);
         let hazard = match kind {
             Kind::Enum if !enums::columns(self.live, &before).is_empty() => Some(Hazard::RewritesTable),
             Kind::MaterializedView => Some(Hazard::RunsQuery),
+            Kind::Index if remedy::blocks_writes(change) => Some(Hazard::BlocksWrites),
             _ => None,
         };
+        print_again(finding);
         finding.remedy.hazards.extend(hazard);
     }
 
