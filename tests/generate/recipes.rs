@@ -132,17 +132,58 @@ fn a_check_that_is_there_stays_as_it_is() {
     assert!(written.contains("requires-check t_a_has_a_value"), "{written}");
 }
 
+/// On each partition concurrently, then on the table alone, which takes those over.
 #[test]
-fn the_index_of_a_partitioned_table_is_built_in_place_and_that_is_said() {
-    let base = "CREATE TABLE p (id int, a int) PARTITION BY RANGE (id);
-        CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);";
-    let project = project(
-        &format!("{base} CREATE INDEX p_a ON p (a);"),
-        &format!("{base} CREATE INDEX p_a ON p (a, id);"),
+fn indexes_and_constraints_of_a_partitioned_table_are_made_on_its_partitions() {
+    let tables = |index: &str, rules: &str| {
+        format!(
+            "CREATE TABLE other (id int PRIMARY KEY);
+             CREATE TABLE p (id int NOT NULL, a int, at date NOT NULL {rules}) PARTITION BY RANGE (id);
+             CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
+             CREATE TABLE \"P 2\" PARTITION OF p FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (at);
+             CREATE TABLE p2a PARTITION OF \"P 2\" DEFAULT;
+             CREATE INDEX p_a ON p (a{index});"
+        )
+    };
+    let project =
+        project(&tables("", ""), &tables(", id", ", UNIQUE (id, at), FOREIGN KEY (a) REFERENCES other"));
+    generate(&project).args(["rules"]).exit(0);
+    assert_eq!(
+        statements(&project, "migrations/V2__rules_step_by_step.sql"),
+        [
+            "CREATE UNIQUE INDEX CONCURRENTLY p2a_id_at_key ON public.p2a (id, at);",
+            "ALTER TABLE public.p2a ADD CONSTRAINT p2a_id_at_key UNIQUE USING INDEX p2a_id_at_key;",
+            r#"ALTER TABLE ONLY public."P 2" ADD CONSTRAINT "P 2_id_at_key" UNIQUE (id, at);"#,
+            r#"ALTER INDEX public."P 2_id_at_key" ATTACH PARTITION public.p2a_id_at_key;"#,
+            "CREATE UNIQUE INDEX CONCURRENTLY p1_id_at_key ON public.p1 (id, at);",
+            "ALTER TABLE public.p1 ADD CONSTRAINT p1_id_at_key UNIQUE USING INDEX p1_id_at_key;",
+            "ALTER TABLE ONLY public.p ADD CONSTRAINT p_id_at_key UNIQUE (id, at);",
+            r#"ALTER INDEX public.p_id_at_key ATTACH PARTITION public."P 2_id_at_key";"#,
+            "ALTER INDEX public.p_id_at_key ATTACH PARTITION public.p1_id_at_key;",
+            "CREATE INDEX CONCURRENTLY p2a_a ON public.p2a (a, id);",
+            r#"CREATE INDEX "P 2_a" ON ONLY public."P 2" (a, id);"#,
+            r#"ALTER INDEX public."P 2_a" ATTACH PARTITION public.p2a_a;"#,
+            "CREATE INDEX CONCURRENTLY p1_a ON public.p1 (a, id);",
+            "CREATE INDEX p_a_new ON ONLY public.p (a, id);",
+            r#"ALTER INDEX public.p_a_new ATTACH PARTITION public."P 2_a";"#,
+            "ALTER INDEX public.p_a_new ATTACH PARTITION public.p1_a;",
+            "ALTER INDEX public.p_a RENAME TO p_a_old;",
+            "ALTER INDEX public.p_a_new RENAME TO p_a;",
+            "DROP INDEX public.p_a_old;",
+            "ALTER TABLE public.p2a ADD CONSTRAINT p2a_a_fkey FOREIGN KEY (a) REFERENCES public.other(id) NOT VALID;",
+            "ALTER TABLE public.p2a VALIDATE CONSTRAINT p2a_a_fkey;",
+            r#"ALTER TABLE public."P 2" ADD CONSTRAINT "P 2_a_fkey" FOREIGN KEY (a) REFERENCES public.other(id);"#,
+            "ALTER TABLE public.p1 ADD CONSTRAINT p1_a_fkey FOREIGN KEY (a) REFERENCES public.other(id) NOT VALID;",
+            "ALTER TABLE public.p1 VALIDATE CONSTRAINT p1_a_fkey;",
+            "ALTER TABLE public.p ADD CONSTRAINT p_a_fkey FOREIGN KEY (a) REFERENCES public.other(id);",
+        ]
     );
-    generate(&project).args(["index", "--rows", "0"]).exit(0).says("blocks writes while it runs");
-    let written = statements(&project, "migrations/V2__index.sql");
-    assert_eq!(written, ["DROP INDEX public.p_a;", "CREATE INDEX p_a ON public.p (a, id);"]);
+    let database = at_first(&project);
+    database.exec("INSERT INTO other VALUES (1); INSERT INTO p SELECT n, 1, '2026-01-01' FROM generate_series(0, 19) AS n");
+    upgrade(&project, &database).args(["--contract"]).exit(0);
+    project.check(database.url()).exit(0);
+    project.trueup(["downgrade", "--to", "1", "--yes"], database.url()).exit(0);
+    assert_eq!(database.value("SELECT count(*) FROM p"), "20");
 }
 
 #[test]
@@ -208,4 +249,36 @@ fn the_lint_of_what_is_written_is_shown() {
     // What code does not survive is marked, and so is not told as that.
     assert!(!said.contains("breaks."), "{said}");
     support::trueup(["lint", "--all"]).current_dir(project.path()).exit_in(&[0, 1, 2]);
+}
+
+/// Tables go after those that refer to them; of a circle the foreign keys go first.
+#[test]
+fn tables_that_refer_to_each_other_are_dropped() {
+    let kept = "CREATE TABLE kept (id bigint PRIMARY KEY);";
+    let project = project(
+        &format!(
+            "{kept} CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1';
+             CREATE TABLE a (id bigint PRIMARY KEY DEFAULT one(), kept bigint REFERENCES kept);
+             CREATE TABLE b (id bigint PRIMARY KEY, a bigint REFERENCES a, parent bigint REFERENCES b);
+             CREATE TABLE z (id bigint PRIMARY KEY, b bigint REFERENCES b);
+             ALTER TABLE b ADD z bigint REFERENCES z;
+             CREATE TABLE y (id bigint PRIMARY KEY, z bigint REFERENCES z); CREATE VIEW v AS SELECT id FROM z;"
+        ),
+        kept,
+    );
+    generate(&project).args(["fewer"]).exit(0);
+    assert_eq!(
+        statements(&project, "migrations/V2__fewer_contract.sql"),
+        [
+            "DROP VIEW public.v;",
+            "ALTER TABLE public.b DROP CONSTRAINT b_z_fkey;",
+            "ALTER TABLE public.z DROP CONSTRAINT z_b_fkey;",
+            "DROP TABLE public.b;",
+            "DROP TABLE public.a;",
+            "DROP FUNCTION public.one();",
+            "DROP TABLE public.y;",
+            "DROP TABLE public.z;",
+        ]
+    );
+    assert!(files(&project, "migrations").contains(&"V2__fewer_contract.down.sql".to_owned()));
 }

@@ -4,6 +4,7 @@
 //! into migrations: what old code does not mind comes before what it does (contract), and what cannot be in a
 //! transaction, or must be committed before the next statement, is apart from what is one transaction.
 
+mod circles;
 mod divide;
 mod phase;
 mod step;
@@ -56,7 +57,8 @@ pub fn lost_labels<'c>(from: &'c Catalog, to: &Catalog) -> Vec<(&'c Object, Vec<
 }
 
 /// The steps in an order that PostgreSQL accepts, and what has none.
-fn steps(changes: Vec<CatalogChange>) -> (Vec<PlannedStep>, Vec<(ObjectId, Option<String>)>) {
+fn steps(mut changes: Vec<CatalogChange>) -> (Vec<PlannedStep>, Vec<(ObjectId, Option<String>)>) {
+    circles::break_circles(&mut changes);
     let (with, without): (Vec<_>, Vec<_>) =
         changes.into_iter().partition(|change| !change.changes.is_empty());
     let without = without.into_iter().map(|change| (change.object, change.why)).collect();

@@ -6,6 +6,7 @@ mod cause;
 mod closest;
 mod differences;
 mod fold;
+mod gently;
 mod migration_state;
 mod objects;
 mod origin;

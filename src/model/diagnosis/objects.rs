@@ -6,10 +6,10 @@ use std::collections::{HashMap, HashSet};
 use super::cause::{ByHand, CauseResolver};
 use super::fold::{self, Group};
 use super::renaming::Renaming;
-use super::{brief, remedy, rename, runnable, severity};
+use super::{brief, gently, remedy, rename, runnable, severity};
 use crate::findings::{AttributeFinding, Cause, CauseKind, Change, Finding, Remedy, Severity, Sides};
 use crate::model::diff::{self, Difference, Values};
-use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
+use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 
 /// How often names are made one: a column is recognised as renamed only after its table.
 const MOST_ROUNDS: usize = 4;
@@ -209,9 +209,11 @@ fn different(
         .collect();
     let remedy = match real {
         // The index of a partitioned table becomes valid when every partition has one that is attached.
-        true if primary == Attribute::Valid && is_on_partitioned(live, resolver.live) => Remedy::advice(
-            "create the index on every partition, then ALTER INDEX ... ATTACH PARTITION for each",
-        ),
+        true if primary == Attribute::Valid && gently::is_on_partitioned(live, resolver.live) => {
+            Remedy::advice(
+                "create the index on every partition, then ALTER INDEX ... ATTACH PARTITION for each",
+            )
+        }
         true if primary == Attribute::Enabled && is_constraint_of_a_parent(live) => Remedy::advice(format!(
             "as a superuser: ALTER TABLE {} ENABLE TRIGGER ALL; rows written while it was off were not checked: look for them first",
             live.id.relation_path()
@@ -238,12 +240,6 @@ fn different(
     }
     finding.undeclared = is_undeclared(&finding).then(|| remedy::undeclared(group, &wrong)).flatten();
     Some(finding)
-}
-
-/// Whether an index is on a partitioned table.
-fn is_on_partitioned(index: &Object, live: &Catalog) -> bool {
-    let table = index.get(Attribute::OnTable).and_then(|path| ObjectId::parse(Kind::Table, path));
-    table.and_then(|table| live.get(&table)).is_some_and(|table| table.get(Attribute::PartitionBy).is_some())
 }
 
 /// Whether a partition has this constraint from its parent: it cannot be dropped and added again.

@@ -13,7 +13,7 @@ use super::between::Allowed;
 use super::cause::CauseResolver;
 use super::fold::Group;
 use super::sequences::NumberingChange;
-use super::{runnable, sequences};
+use super::{gently, runnable, sequences};
 
 /// What to do for a cause.
 fn for_cause(cause: CauseKind) -> Remedy {
@@ -48,7 +48,7 @@ pub(super) fn missing(group: &Group, cause: CauseKind, states: &CauseResolver<'_
         return remedy;
     }
     let hazard = match group.head.id.kind {
-        Kind::Index if changes.iter().any(blocks_writes) => Some(Hazard::BlocksWrites),
+        Kind::Index if changes.iter().any(gently::blocks_writes) => Some(Hazard::BlocksWrites),
         kind if kind.is_constraint() => Some(Hazard::ScansTable),
         _ => None,
     };
@@ -116,9 +116,13 @@ pub(super) fn unexpected(group: &Group, cause: CauseKind, allowed: Allowed<'_>) 
         let with_it = with_it.filter(|other| !goes_along(other));
         let is_dropped = !holds_data || allowed.loses_values();
         let gone: Vec<_> = group.head.live.iter().chain(with_it).filter(|_| is_dropped).collect();
-        let changes = gone
-            .into_iter()
-            .map(|object| change(DdlAction::Drop, vec![Arc::clone(object)], vec![ddl::drop(&object.id)]));
+        // What goes with a table needs other things until then: a function, the table that a foreign key refers to.
+        let parts = group.parts.iter().filter_map(|part| part.live.clone());
+        let mut parts: Vec<Arc<Object>> = parts.filter(|_| group.head.id.kind == Kind::Table).collect();
+        let changes = gone.into_iter().map(|object| {
+            let objects = [Arc::clone(object)].into_iter().chain(std::mem::take(&mut parts)).collect();
+            change(DdlAction::Drop, objects, vec![ddl::drop(&object.id)])
+        });
         let mut remedy = Remedy::advice(advice).with_changes(changes.collect());
         remedy.hazards.extend((holds_data && remedy.sql.is_some()).then_some(Hazard::LosesData));
         return remedy;
@@ -193,7 +197,7 @@ pub(super) fn undeclared(group: &Group, attributes: &[Attribute]) -> Option<Unde
 fn on_one_line(objects: Vec<Arc<Object>>) -> String {
     let has_lines =
         objects.iter().any(|object| object.attributes.iter().any(|(_, value)| value.contains('\n')));
-    let made = create_together(objects, &|_| false, false).join(" ");
+    let made = create_together(objects, &|_| None).join(" ");
     if has_lines { made } else { made.lines().map(str::trim).collect::<Vec<_>>().join(" ") }
 }
 
@@ -335,7 +339,7 @@ fn required_in_steps(declared: &Object, statement: String, states: &CauseResolve
     let attributes = attributes.map(|(attribute, value)| (attribute, value.into())).to_vec();
     let id = ObjectId { kind: Kind::Check, name, ..declared.id.clone() };
     let proof = Object { id, attributes: Attributes::new(attributes) };
-    let mut statements = add_and_validate(&proof);
+    let mut statements = gently::add_and_validate(&proof);
     statements.push(statement);
     statements.push(ddl::drop(&proof.id));
     statements
@@ -348,11 +352,11 @@ fn replacement(declared: &Object, actual: &Object, states: &CauseResolver<'_>) -
         // Nothing builds the index of a partitioned table beside the one that is there.
         Kind::Index
             if !states.allowed.commits_between()
-                || states.allowed.loses_values() && is_on_partitioned(actual, states.model) =>
+                || states.allowed.loses_values() && gently::is_on_partitioned(actual, states.model) =>
         {
             ddl::replace(declared, actual)
         }
-        Kind::Index if !is_on_partitioned(actual, states.model) => ddl::replace_index(
+        Kind::Index if !gently::is_on_partitioned(actual, states.model) => ddl::replace_index(
             declared,
             actual,
             runnable::free_name([states.live, states.model], &actual.id, "_new"),
@@ -362,14 +366,6 @@ fn replacement(declared: &Object, actual: &Object, states: &CauseResolver<'_>) -
         _ => Vec::new(),
     };
     (DdlAction::Replace, statements)
-}
-
-/// Whether the declared table of an index or a constraint is partitioned.
-fn is_on_partitioned(object: &Object, model: &Catalog) -> bool {
-    let path = object.get(Attribute::OnTable).map_or_else(|| object.id.relation_path(), str::to_owned);
-    let table = ObjectId::parse(Kind::Table, &path);
-    let table = table.and_then(|table| model.get(&table));
-    table.is_some_and(|table| table.get(Attribute::PartitionBy).is_some())
 }
 
 /// Whether the declared type may not keep a value that the live column has. A label that an enum lacks is refused.
@@ -420,9 +416,8 @@ fn create(group: &Group, states: &CauseResolver<'_>) -> Vec<DdlChange> {
     let objects = lost.filter_map(|part| part.model.clone()).map(|object| states.allowed.filled(object));
     let (keys, objects): (Vec<_>, Vec<_>) = objects.partition(|object| object.id.kind == Kind::ForeignKey);
     let is_there = !matches!(group.head.id.kind, Kind::Table | Kind::MaterializedView | Kind::Schema);
-    let has_rows =
-        |object: &Object| is_there && states.allowed.commits_between() && !is_on_partitioned(object, model);
-    let mut made = create_together(objects.clone(), &has_rows, states.allowed.works_in_steps());
+    let gently = |object: &Object| if is_there { gently::made(object, states) } else { None };
+    let mut made = create_together(objects.clone(), &gently);
     // PUBLIC has rights on a new object by default: they are revoked where the model revokes them.
     for statement in ddl::withheld(objects.iter().map(AsRef::as_ref), model) {
         if !made.contains(&statement) {
@@ -431,10 +426,7 @@ fn create(group: &Group, states: &CauseResolver<'_>) -> Vec<DdlChange> {
     }
     let made = (!made.is_empty()).then(|| change(DdlAction::Make, objects, made));
     let keys = keys.into_iter().map(|key| {
-        let statements = match has_rows(&key) {
-            true => add_and_validate(&key),
-            false => ddl::create(&key, &[]),
-        };
+        let statements = gently(&key).unwrap_or_else(|| ddl::create(&key, &[]));
         change(DdlAction::Make, vec![key], statements)
     });
     // A default that was only there for the rows goes again, when all code fills the column.
@@ -454,40 +446,21 @@ fn dropped_defaults(group: &Group, states: &CauseResolver<'_>) -> Vec<DdlChange>
     dropped.collect()
 }
 
-/// The statements that make objects, none of which is a foreign key. What is on a table with rows is made without
-/// stopping who writes to it.
-/// `keys`: whether keys are, too, which takes statements that cannot be in one transaction.
-fn create_together(objects: Vec<Arc<Object>>, has_rows: &dyn Fn(&Object) -> bool, keys: bool) -> Vec<String> {
-    let is_key = |kind| keys && matches!(kind, Kind::PrimaryKey | Kind::Unique);
-    let (gently, objects): (Vec<_>, Vec<_>) = objects.into_iter().partition(|object| {
-        (matches!(object.id.kind, Kind::Index | Kind::Check) || is_key(object.id.kind)) && has_rows(object)
+/// The statements that make objects, none of which is a foreign key. `gently` has those for what is on a table with rows.
+fn create_together(
+    objects: Vec<Arc<Object>>,
+    gently: &dyn Fn(&Object) -> Option<Vec<String>>,
+) -> Vec<String> {
+    let mut last = Vec::new();
+    let mut first = objects;
+    first.retain(|object| match gently(object) {
+        Some(statements) => {
+            last.extend(statements);
+            false
+        }
+        None => true,
     });
-    let mut statements = create_in_order(objects);
-    statements.extend(gently.iter().flat_map(|object| match object.id.kind {
-        Kind::Index => ddl::create_concurrently(object),
-        Kind::PrimaryKey | Kind::Unique => ddl::create_key_concurrently(object),
-        _ => add_and_validate(object),
-    }));
-    statements
-}
-
-/// A constraint is added without a look at the rows, which then are read while others write.
-fn add_and_validate(constraint: &Object) -> Vec<String> {
-    let is_checked = constraint.is(Attribute::Valid, "true") && constraint.is(Attribute::Enforced, "true");
-    let attributes = constraint.attributes.with(Attribute::Valid, Some("false".into()));
-    let unchecked = Object { id: constraint.id.clone(), attributes };
-    match ddl::alter(constraint, &unchecked, Attribute::Valid).filter(|_| is_checked) {
-        Some(validate) => ddl::create(&unchecked, &[]).into_iter().chain([validate]).collect(),
-        None => ddl::create(constraint, &[]),
-    }
-}
-
-pub(super) fn blocks_writes(change: &DdlChange) -> bool {
-    change.statements.iter().any(|statement| {
-        ["CREATE INDEX ", "CREATE UNIQUE INDEX "]
-            .iter()
-            .any(|start| statement.strip_prefix(start).is_some_and(|rest| !rest.starts_with("CONCURRENTLY ")))
-    })
+    create_in_order(first).into_iter().chain(last).collect()
 }
 
 fn create_in_order(objects: Vec<Arc<Object>>) -> Vec<String> {

@@ -114,11 +114,12 @@ impl Names {
                 names.dropped.entry(any_kind(&gone.id)).or_default().push(number);
             }
             let now = match change.action {
-                DdlAction::Drop => change.objects.first(),
-                DdlAction::Finish => None,
-                _ => change.before.as_ref(),
+                DdlAction::Drop => change.objects.as_slice(),
+                DdlAction::Finish => &[],
+                _ => change.before.as_slice(),
             };
-            for name in now.map(|object| mentioned(object)).into_iter().flatten() {
+            let needed: BTreeSet<PrintedName> = now.iter().flat_map(|object| mentioned(object)).collect();
+            for name in needed {
                 names.needed_now.entry(name).or_default().push(number);
             }
         }

@@ -26,6 +26,7 @@ pub use kinds::columns::definition as column_definition;
 pub use kinds::constraints::create_key_concurrently;
 pub use kinds::indexes::create_concurrently;
 pub use kinds::numbering::{ChangedNumbering, restore as restore_sequence};
+pub use kinds::partitions::{NamedPartition, create_on_partitions, swap_on_partitions};
 pub use kinds::types::{labels_without, renamed_label};
 use kinds::{columns, constraints, indexes, policies, routines, sequences, tables, triggers, types, views};
 pub use mentions::qualified_names;

@@ -101,16 +101,17 @@ fn required_later(from: &Catalog, to: &Catalog, decided: &Decided) -> HashSet<Ob
     };
     let is_later = |column: &&Arc<Object>| {
         let is_required = column.id.kind == Kind::Column && column.is(Attribute::Nullable, "false");
-        if !is_required || is_in_key(to, column) {
+        if !is_required {
             return false;
         }
-        match from.get(&old_name(&column.id)) {
+        let needs_rows_filled = match from.get(&old_name(&column.id)) {
             Some(before) => before.is(Attribute::Nullable, "true"),
             None => {
                 let value = decided.filled.iter().find(|(filled, _)| *filled == column.id);
                 needs_value(column, to) && value.is_some_and(|(_, value)| uses_row(to, &column.id, value))
             }
-        }
+        };
+        needs_rows_filled && !is_in_key(to, column)
     };
     to.objects.iter().filter(is_later).map(|column| column.id.clone()).collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::between::Allowed;
+use super::super::gently;
 use super::lookup::free_name;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl;
@@ -31,8 +32,16 @@ pub(super) fn replace(
     let beside = |suffix| free_name([live, model], &actual.id, suffix);
     let (mut statements, is_beside) = match allowed {
         Allowed::Repairs => (ddl::replace_index(declared, actual, beside("_new")), true),
-        // Nothing builds the index of a partitioned table beside the one that is there.
-        _ if allowed.works_in_steps() && !is_on_partitioned(actual, live) => {
+        _ if allowed.works_in_steps() && gently::is_on_partitioned(actual, live) => {
+            match gently::partitions([live, model], actual) {
+                Some(partitions) => {
+                    let names = [beside("_new"), beside("_old")];
+                    (ddl::swap_on_partitions(declared, actual, names, &partitions), true)
+                }
+                None => (ddl::replace(declared, actual), false),
+            }
+        }
+        _ if allowed.works_in_steps() => {
             (ddl::swap_index(declared, actual, [beside("_new"), beside("_old")]), true)
         }
         _ => (ddl::replace(declared, actual), false),
@@ -51,10 +60,4 @@ pub(super) fn replace(
     }
     statements.extend(last);
     Ok(statements)
-}
-
-fn is_on_partitioned(index: &Object, live: &Catalog) -> bool {
-    let table = index.get(Attribute::OnTable).and_then(|table| ObjectId::parse(Kind::Table, table));
-    let table = table.and_then(|table| live.get(&table));
-    table.is_some_and(|table| table.get(Attribute::PartitionBy).is_some())
 }

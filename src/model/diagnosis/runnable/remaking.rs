@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::between::Allowed;
-use super::super::remedy;
+use super::super::gently;
 use super::lookup::{LiveLookup, free_name};
 use super::{dependents, enums, indexes, withhold};
 use crate::findings::{Finding, Hazard};
@@ -93,7 +93,7 @@ impl Remaking<'_> {
         let hazard = match kind {
             Kind::Enum if !enums::columns(self.live, &before).is_empty() => Some(Hazard::RewritesTable),
             Kind::MaterializedView => Some(Hazard::RunsQuery),
-            Kind::Index if remedy::blocks_writes(change) => Some(Hazard::BlocksWrites),
+            Kind::Index if gently::blocks_writes(change) => Some(Hazard::BlocksWrites),
             _ => None,
         };
         print_again(finding);

@@ -30,10 +30,23 @@ pub fn create_concurrently(object: &Object) -> Vec<String> {
     statements
 }
 
+/// As [`super::super::create`] for the index of a partitioned table, without its partitions. It is not valid before each of those
+/// has one that is attached to it.
+pub(in crate::postgres::ddl) fn create_on_only(object: &Object) -> Vec<String> {
+    let mut statements = vec![index_on(object, "", "ONLY ")];
+    statements.extend(targets(object));
+    statements.extend(belongings(object));
+    statements
+}
+
 fn index(object: &Object, how: &str) -> String {
+    index_on(object, how, "")
+}
+
+fn index_on(object: &Object, how: &str, only: &str) -> String {
     let unique = if object.is(Attribute::IsUnique, "true") { "UNIQUE " } else { "" };
     let mut sql = format!(
-        "CREATE {unique}INDEX {how}{} ON {}",
+        "CREATE {unique}INDEX {how}{} ON {only}{}",
         identifier(&object.id.name),
         object.get(Attribute::OnTable).unwrap_or_default()
     );

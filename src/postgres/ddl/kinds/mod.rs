@@ -4,6 +4,7 @@ pub(super) mod columns;
 pub(super) mod constraints;
 pub(super) mod indexes;
 pub(super) mod numbering;
+pub(super) mod partitions;
 pub(super) mod policies;
 pub(super) mod routines;
 pub(super) mod sequences;
