@@ -93,7 +93,8 @@ impl<'r> Required<'r> {
         for found in found {
             let fixable = !found.check.check.fixes.is_empty();
             let check = found.check.check.name;
-            match found.rows {
+            let rows = found.check.not_applicable.map_or(found.rows, Err);
+            match rows {
                 Ok(0) => {}
                 Ok(rows) => unmet.push(UnmetCheck { check, rows, fixable }),
                 Err(why) => {

@@ -138,7 +138,15 @@ pub(crate) const ROOMS: &[Room] = &[
     ),
     room(
         "changes/schema_plan",
-        &["findings", "migrations", "model", "model/diagnosis", "postgres/catalog", "postgres/ddl"],
+        &[
+            "findings",
+            "migrations",
+            "model",
+            "model/diagnosis",
+            "postgres/catalog",
+            "postgres/ddl",
+            "postgres/sql",
+        ],
     ),
     room(
         "changes/executor",

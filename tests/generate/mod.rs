@@ -5,6 +5,7 @@ mod questions;
 mod recipes;
 mod refused;
 mod reports;
+mod types;
 
 use std::fs;
 

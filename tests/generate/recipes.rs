@@ -240,8 +240,9 @@ fn a_down_script_gives_back_what_was_there() {
 #[test]
 fn the_lint_of_what_is_written_is_shown() {
     let project = project(
-        "CREATE TABLE t (id int PRIMARY KEY, a int);",
-        "-- trueup: dropped column public.t.a\nCREATE TABLE t (id bigint PRIMARY KEY);",
+        "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE TABLE u (t int REFERENCES t);",
+        "-- trueup: dropped column public.t.a
+         CREATE TABLE t (id bigint PRIMARY KEY); CREATE TABLE u (t int REFERENCES t);",
     );
     let said = generate(&project).exit(0);
     let said = said.stdout();

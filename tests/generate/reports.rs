@@ -93,7 +93,11 @@ fn holds(case: &Case) -> Result<(), String> {
     project.trueup(["compile"], "").env("TRUEUP_PG_BIN", &support::server().bin_dir).exit(0);
     let database = at_first(&project);
     database.try_query(&case.rows).map_err(|why| format!("{why:#}"))?;
-    let upgraded = upgrade(&project, &database).args(["--contract"]).run();
+    let mut upgraded = upgrade(&project, &database).args(["--contract"]).run();
+    if upgraded.stdout().contains("next: trueup verify --fix") {
+        project.trueup(["verify", "--fix", "--yes"], database.url()).exit(0);
+        upgraded = upgrade(&project, &database).args(["--contract"]).run();
+    }
     if upgraded.code() != Some(0) {
         return Err(upgraded.shown());
     }

@@ -34,7 +34,7 @@ use naming::StatementNames;
 pub use brief::BriefLock;
 pub use fix::{FixedFile, LintFix, fix};
 pub use rules::{EXAMPLE_TABLES, LintRule, RULES, rule};
-pub use sized::{LintSizes, SilencedFinding, SizedFindings};
+pub use sized::{LintSizes, SMALL, SilencedFinding, SizedFindings};
 
 /// What the rules found, and what they could not look at.
 #[derive(Debug, Default)]

@@ -18,7 +18,7 @@ use crate::snapshot::Size;
 use crate::text::{plural, size as bytes_in_words};
 
 /// A table of fewer rows makes nobody wait for long.
-const SMALL: u64 = 10_000;
+pub const SMALL: u64 = 10_000;
 
 /// The rules that a small table has nothing to do with begin otherwise.
 const BLOCKS: &str = "blocks.";

@@ -23,12 +23,7 @@ pub(super) fn divide(steps: Vec<PlannedStep>) -> Vec<PlannedMigration> {
                 |(number, step): (usize, &PlannedStep)| step.contract == contract && !is_done[number];
             let left = steps.iter().enumerate().any(is_left);
             if !chosen.is_empty() {
-                migrations.push(PlannedMigration {
-                    contract,
-                    transactional,
-                    requires: Vec::new(),
-                    steps: chosen,
-                });
+                migrations.push(PlannedMigration::of(chosen, contract, transactional));
             } else if !left || !transactional {
                 break;
             }

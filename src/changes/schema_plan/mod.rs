@@ -6,7 +6,9 @@
 
 mod circles;
 mod divide;
+pub mod kept;
 mod phase;
+pub mod retype;
 mod step;
 
 use crate::model::Head;
@@ -25,8 +27,20 @@ pub struct PlannedMigration {
     pub transactional: bool,
     /// The data checks that must find nothing before it.
     pub requires: Vec<String>,
+    /// Why no script takes it back.
+    pub one_way: Option<&'static str>,
     /// What it does, in order.
     pub steps: Vec<PlannedStep>,
+}
+
+impl PlannedMigration {
+    /// A migration of these steps, which are as it is.
+    pub fn of(mut steps: Vec<PlannedStep>, contract: bool, transactional: bool) -> Self {
+        for step in &mut steps {
+            (step.contract, step.transactional) = (contract, transactional);
+        }
+        Self { contract, transactional, requires: Vec::new(), one_way: None, steps }
+    }
 }
 
 /// The migrations from one catalog of a lock file's server to another, in order. A difference for which there is no statement has

@@ -28,6 +28,14 @@ pub struct PlannedStep {
     pub(super) needs: BTreeSet<usize>,
 }
 
+impl PlannedStep {
+    /// Statements about an object that need no other step.
+    pub fn alone(object: ObjectId, verb: &'static str, statements: Vec<String>) -> Self {
+        let (contract, transactional, needs) = (false, true, BTreeSet::new());
+        Self { object, verb, statements, hazards: Vec::new(), contract, transactional, needs }
+    }
+}
+
 /// The steps of all changes, in an order that PostgreSQL accepts.
 pub(super) fn in_order(changes: Vec<CatalogChange>) -> Vec<PlannedStep> {
     let all: Vec<(&CatalogChange, &DdlChange)> =

@@ -30,6 +30,10 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "ROWS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     pub(crate) rows: u64,
 
+    /// Rename what is dropped by one migration, and drop it by a later one
+    #[arg(long, conflicts_with = "empty")]
+    pub(crate) keep_dropped: bool,
+
     /// The throwaway server.
     #[command(flatten)]
     pub(crate) scratch: ScratchArgs,

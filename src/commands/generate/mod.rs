@@ -32,6 +32,7 @@ pub(super) async fn run(settings: &Settings, args: &GenerateArgs) -> Result<Exit
                 decisions: DecisionSource { given: &args.decide },
                 editor: editor.as_deref(),
                 rows: args.rows,
+                keep_dropped: args.keep_dropped,
             };
             generation::generate(settings, wanted).await?
         }

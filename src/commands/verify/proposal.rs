@@ -92,7 +92,8 @@ pub(super) async fn propose(
     let options = data_checks::options(settings, target, &application, rows_of_fix(args), args.jobs);
     let with_fixes = request.checks.iter().filter(|check| !check.fixes.is_empty()).cloned().collect();
     let mut proposed = Vec::new();
-    for check in checks::validate(session, with_fixes, &options).await? {
+    let validated = checks::validate(session, with_fixes, &options).await?;
+    for check in validated.into_iter().filter(|check| check.not_applicable.is_none()) {
         if let Some(gap) = check.gaps.first() {
             let (name, why) = (&check.check.name, gap.describe());
             let failure = Failure::cannot_tell(format!("check {name}: {why}; nothing was changed"));
@@ -257,6 +258,7 @@ fn planned(ProposedCheck { check, preview }: &ProposedCheck) -> DataCheckReport 
         table,
         rows: Some(preview.found),
         unknown: None,
+        not_applicable: None,
         obstacles: Vec::new(),
         columns: Vec::new(),
         sample: Vec::new(),

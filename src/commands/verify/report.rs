@@ -99,7 +99,8 @@ impl Report for VerifyReport {
     }
 
     fn passed(&self) -> Vec<String> {
-        let passed = self.checks.iter().filter(|check| check.rows == Some(0));
+        let passed =
+            self.checks.iter().filter(|check| check.rows == Some(0) && check.not_applicable.is_none());
         passed.map(|check| format!("{}: {}", check.name, check.title)).collect()
     }
 }
@@ -135,6 +136,9 @@ impl VerifyReport {
         }
         let mut view = View::new().table(table);
         for check in &self.checks {
+            if let Some(why) = &check.not_applicable {
+                view = view.text(Text::labelled(&check.name, why));
+            }
             if let Some(why) = &check.unknown {
                 view = view.text(Text::labelled(&check.name, why).tone(Tone::Warning));
             }
@@ -156,7 +160,11 @@ impl VerifyReport {
         let unknown = self.checks.iter().filter(|check| check.rows.is_none()).count();
         let failing = self.checks.iter().filter(|check| check.fails()).count();
         let wrong: u64 = self.checks.iter().filter_map(|check| check.rows).sum();
-        let all = plural(self.checks.len(), "check");
+        let beside = self.checks.iter().filter(|check| check.not_applicable.is_some()).count();
+        let mut all = plural(self.checks.len() - beside, "check");
+        if beside > 0 {
+            all.push_str(&format!(" ({beside} not run)"));
+        }
         let changed: u64 = self.fixes.iter().map(|fix| fix.changed).sum();
         let done = match self.stage {
             Some(RepairStage::Done) if changed > 0 => format!("repaired {}; ", plural(changed, "row")),

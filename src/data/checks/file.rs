@@ -8,8 +8,9 @@ use crate::error::{ErrorCode, Failure};
 use crate::findings::Severity;
 use crate::postgres::sql::{self, LONGEST_NAME, Part, Statement, comments, split, split_qualified};
 
-const KNOWN: [&str; 9] = ["title", "severity", "table", "key", "show", "find", "fix", "action", "at-most"];
-const HINT: &str = "Known directives: title, severity, table, key, show, find; after `-- fix: NAME  DESCRIPTION`: action, at-most. A \
+const KNOWN: [&str; 10] =
+    ["title", "severity", "table", "key", "show", "while-column", "find", "fix", "action", "at-most"];
+const HINT: &str = "Known directives: title, severity, table, key, show, while-column, find; after `-- fix: NAME  DESCRIPTION`: action, at-most. A \
                     remark begins with a capital letter.";
 /// The words that a query can begin with.
 const FIRST_WORDS: [&str; 4] = ["select", "with", "values", "table"];
@@ -406,7 +407,12 @@ impl Parser<'_> {
             Some(DirectiveValue { text: list, line }) => names(self.path, word, &list, line),
             None => Ok(Vec::new()),
         };
-        let (key, show) = (columns("key")?, columns("show")?);
+        let (key, show, while_column) = (columns("key")?, columns("show")?, columns("while-column")?);
+        if let (Some(column), None) = (while_column.first(), &table) {
+            return Err(
+                self.error_at(column.line, "`-- while-column:` needs `-- table:`, whose column it is")
+            );
+        }
         if let (Some(fix), true) = (self.fixes.first(), table.is_none() || key.is_empty()) {
             return Err(self.error_at(
                 fix.line,
@@ -432,6 +438,7 @@ impl Parser<'_> {
             table,
             key,
             show,
+            while_column,
             find,
             fixes: fixes.collect(),
         })

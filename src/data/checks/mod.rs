@@ -96,6 +96,8 @@ pub struct Check {
     pub key: Vec<NameAtLine>,
     /// Further columns of a wrong row that are shown.
     pub show: Vec<NameAtLine>,
+    /// Columns of the table. While it lacks one of them, the check says nothing: what it is about is not there yet, or no more.
+    pub while_column: Vec<NameAtLine>,
     /// The query for the wrong rows.
     pub find: CheckQuery,
     /// The fixes. A row belongs to the first fix that proposes something for it.

@@ -36,7 +36,8 @@ pub(super) async fn resolve(
         return Ok(Vec::new());
     }
     // What could run code of a weaker role is not planned.
-    let planned = located.iter().filter(|located| !located.has_code());
+    let is_planned = |located: &&LocatedCheck| !located.has_code() && located.not_applicable().is_none();
+    let planned = located.iter().filter(is_planned);
     let queries: Vec<&CheckQuery> = planned.flat_map(|located| located.check.queries()).collect();
     let returned = match queries.is_empty() {
         true => None,
@@ -47,9 +48,9 @@ pub(super) async fn resolve(
     let rollback = format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}");
     let mut validated = Vec::new();
     for located in located {
-        if located.has_code() {
-            let LocatedCheck { check, table, gaps } = located;
-            validated.push(ValidatedCheck { check, table, fixes: Vec::new(), gaps });
+        if !is_planned(&&located) {
+            let why = located.not_applicable();
+            validated.push(ValidatedCheck::unseen(located, why));
             continue;
         }
         if one_by_one {

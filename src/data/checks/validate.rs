@@ -62,6 +62,8 @@ pub struct ValidatedCheck {
     pub fixes: Vec<ValidatedFix>,
     /// Why this role may not see every row. Where there is a gap, the check is not run.
     pub gaps: Vec<VisibilityGap>,
+    /// Why the check does not apply to this database: it is not run, and has no fixes.
+    pub not_applicable: Option<String>,
 }
 
 impl ValidatedCheck {
@@ -69,6 +71,12 @@ impl ValidatedCheck {
     pub fn key(&self) -> Vec<CheckedColumn> {
         let Some(table) = &self.table else { return Vec::new() };
         self.check.key.iter().filter_map(|key| table.column(&key.name).cloned()).collect()
+    }
+
+    /// A check of which no query was looked at.
+    pub(super) fn unseen(located: LocatedCheck, not_applicable: Option<String>) -> Self {
+        let LocatedCheck { check, table, gaps } = located;
+        Self { check, table, fixes: Vec::new(), gaps, not_applicable }
     }
 }
 
@@ -81,6 +89,13 @@ pub(super) struct LocatedCheck {
 }
 
 impl LocatedCheck {
+    /// Why it does not apply: its table has not the columns that it is about.
+    pub(super) fn not_applicable(&self) -> Option<String> {
+        let table = self.table.as_ref()?;
+        let lacking = self.check.while_column.iter().find(|column| table.column(&column.name).is_none())?;
+        Some(format!("does not apply now: {} has no column {}", table.qualified(), lacking.name))
+    }
+
     /// Whether reading what it names could run code of a weaker role.
     pub(super) fn has_code(&self) -> bool {
         self.gaps.iter().any(|gap| matches!(gap, VisibilityGap::Code { .. }))
@@ -141,8 +156,7 @@ pub(super) async fn validate(
     located: LocatedCheck,
     known: Vec<Vec<ReturnedColumn>>,
 ) -> Result<ValidatedCheck, ValidationError> {
-    let LocatedCheck { check, table, gaps } = located;
-    let mut validated = ValidatedCheck { check, table, fixes: Vec::new(), gaps };
+    let mut validated = ValidatedCheck::unseen(located, None);
     let mut known = known.into_iter();
     match validate_queries(session, &validated, &mut known).await {
         Ok(fixes) => validated.fixes = fixes,

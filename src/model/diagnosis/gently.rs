@@ -20,14 +20,14 @@ pub(super) fn made(object: &Object, states: &CauseResolver<'_>) -> Option<Vec<St
             matches!(object.id.kind, Kind::Index | Kind::PrimaryKey | Kind::Unique | Kind::ForeignKey);
         let partitions = partitions([states.live, states.model], object)
             .filter(|_| allowed.works_in_steps() && is_by_partitions)?;
-        return Some(ddl::create_on_partitions(object, &partitions, add_and_validate));
+        return Some(ddl::create_on_partitions(object, &partitions));
     }
     match object.id.kind {
         Kind::Index => Some(ddl::create_concurrently(object)),
         Kind::PrimaryKey | Kind::Unique if allowed.works_in_steps() => {
             Some(ddl::create_key_concurrently(object))
         }
-        Kind::Check | Kind::ForeignKey => Some(add_and_validate(object)),
+        Kind::Check | Kind::ForeignKey => Some(ddl::add_and_validate(object)),
         _ => None,
     }
 }
@@ -94,17 +94,6 @@ impl Naming<'_> {
         let name = ddl::free_name(&table.name, &self.suffix, is_taken);
         self.used.insert((table.schema.clone(), name.clone()));
         name
-    }
-}
-
-/// A constraint is added without a look at the rows, which then are read while others write.
-pub(super) fn add_and_validate(constraint: &Object) -> Vec<String> {
-    let is_checked = constraint.is(Attribute::Valid, "true") && constraint.is(Attribute::Enforced, "true");
-    let attributes = constraint.attributes.with(Attribute::Valid, Some("false".into()));
-    let unchecked = Object { id: constraint.id.clone(), attributes };
-    match ddl::alter(constraint, &unchecked, Attribute::Valid).filter(|_| is_checked) {
-        Some(validate) => ddl::create(&unchecked, &[]).into_iter().chain([validate]).collect(),
-        None => ddl::create(constraint, &[]),
     }
 }
 

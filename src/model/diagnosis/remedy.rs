@@ -339,7 +339,7 @@ fn required_in_steps(declared: &Object, statement: String, states: &CauseResolve
     let attributes = attributes.map(|(attribute, value)| (attribute, value.into())).to_vec();
     let id = ObjectId { kind: Kind::Check, name, ..declared.id.clone() };
     let proof = Object { id, attributes: Attributes::new(attributes) };
-    let mut statements = gently::add_and_validate(&proof);
+    let mut statements = ddl::add_and_validate(&proof);
     statements.push(statement);
     statements.push(ddl::drop(&proof.id));
     statements

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::model::diff::Difference;
 use crate::postgres::catalog::{Attribute, Kind, Object};
-use crate::postgres::sql::identifier;
+use crate::postgres::sql::{identifier, replace_name};
 
 use super::fold::{Group, is_movable, relation_of};
 use super::origin::Origins;
@@ -167,23 +167,6 @@ pub(super) fn follows(head: &Difference, missing: &Group, unexpected: &Group) ->
     let mut differing =
         head.attributes().into_iter().filter(|a| declared.get(*a) != actual.get(*a)).peekable();
     differing.peek().is_some() && differing.all(|a| actual.get(a).map(renamed).as_deref() == declared.get(a))
-}
-
-/// The text with one name in place of another, where it stands as a whole.
-pub(super) fn replace_name(text: &str, from: &str, to: &str) -> String {
-    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '"' | '$');
-    let mut replaced = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(from) {
-        let (before, after) = (&rest[..at], &rest[at + from.len()..]);
-        let whole =
-            !before.chars().next_back().is_some_and(is_name) && !after.chars().next().is_some_and(is_name);
-        replaced.push_str(before);
-        replaced.push_str(if whole { to } else { from });
-        rest = after;
-    }
-    replaced.push_str(rest);
-    replaced
 }
 
 /// The tables and columns of a schema, by name.

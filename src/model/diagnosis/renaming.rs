@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use crate::model::diff::Difference;
 use crate::postgres::catalog::{Attribute, Attributes, Kind, Object, ObjectId};
-use crate::postgres::sql::identifier;
+use crate::postgres::sql::{identifier, replace_name};
 
 use super::fold::{Group, relation_of};
-use super::rename::replace_name;
 
 /// A table, view, column or type that some states have under another name than the others.
 #[derive(Debug, Clone)]

@@ -171,8 +171,15 @@ impl Names {
             }
             DdlAction::Make | DdlAction::Alter | DdlAction::Replace => {
                 for object in &change.objects {
+                    let own = relation(&object.id);
                     for name in mentioned(object) {
-                        add(&mut before, self.made.get(&name));
+                        let made = self.made.get(&name).into_iter().flatten();
+                        // Of the other columns of its table a column needs those that it reads.
+                        let is_beside = object.id.kind == Kind::Column && name == own;
+                        before.extend(made.filter(|other| {
+                            let mut others = changes[**other].objects.iter();
+                            !is_beside || others.any(|other| reads_or_stands_in(object, other))
+                        }));
                         if needs_keys(object) {
                             add(&mut before, self.keys.get(&name));
                         }
@@ -185,6 +192,14 @@ impl Names {
         }
         before.remove(&number);
         before
+    }
+}
+
+/// Whether a column reads another one of its table, or stands in the table itself.
+fn reads_or_stands_in(column: &Object, other: &Object) -> bool {
+    match other.id.kind {
+        Kind::Column => has_word(column, &other.id.name),
+        kind => is_mentioned(kind) && relation(&other.id) == relation(&column.id),
     }
 }
 

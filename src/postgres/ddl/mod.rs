@@ -20,12 +20,12 @@ mod replace;
 mod search_path;
 mod text;
 
-pub use casts::keeps_values;
+pub use casts::{keeps_values, rewrites};
 pub use change::{DdlAction, DdlChange, arrange, has_word, mentioned as needs, ordered};
-pub use kinds::columns::definition as column_definition;
-pub use kinds::constraints::create_key_concurrently;
+pub use kinds::columns::{converted, definition as column_definition};
+pub use kinds::constraints::{add_and_validate, create_key_concurrently};
 pub use kinds::indexes::create_concurrently;
-pub use kinds::numbering::{ChangedNumbering, restore as restore_sequence};
+pub use kinds::numbering::{ChangedNumbering, move_identity, restore as restore_sequence};
 pub use kinds::partitions::{NamedPartition, create_on_partitions, swap_on_partitions};
 pub use kinds::types::{labels_without, renamed_label};
 use kinds::{columns, constraints, indexes, policies, routines, sequences, tables, triggers, types, views};

@@ -19,7 +19,7 @@ pub use file::{LARGEST_FILE, read_file, read_file_in};
 pub use meaning::{MEANING, portable, reset_meaning, set_meaning};
 pub use printing::prints_alike;
 pub use quote::{
-    ChosenHistory, QualifiedTable, identifier, literal, names_in, qualified, schemas_of_path,
+    ChosenHistory, QualifiedTable, identifier, literal, names_in, qualified, replace_name, schemas_of_path,
     split_qualified, words_of,
 };
 pub use setting::{Assignment, newer_setting};

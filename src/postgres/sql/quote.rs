@@ -295,6 +295,23 @@ pub fn schemas_of_path(search_path: &str) -> Vec<SmolStr> {
     schemas
 }
 
+/// The text with one name in place of another, where it stands as a whole.
+pub fn replace_name(text: &str, from: &str, to: &str) -> String {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '"' | '$');
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(from) {
+        let (before, after) = (&rest[..at], &rest[at + from.len()..]);
+        let whole =
+            !before.chars().next_back().is_some_and(is_name) && !after.chars().next().is_some_and(is_name);
+        replaced.push_str(before);
+        replaced.push_str(if whole { to } else { from });
+        rest = after;
+    }
+    replaced.push_str(rest);
+    replaced
+}
+
 /// The identifiers in an SQL text as they stand there, quotes included; words inside of strings are none.
 pub fn words_of(text: &str) -> impl Iterator<Item = &str> {
     use squawk_lexer::TokenKind;

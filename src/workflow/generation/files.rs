@@ -55,9 +55,7 @@ impl Names {
     /// Versions go on as the project's do: by one, or by the time where they are times.
     pub(super) fn after(existing: &[Migration], name: Option<&str>, migrations: &[PlannedMigration]) -> Self {
         let newest = existing.last().map(|migration| migration.version);
-        let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let now: String = now.chars().filter(char::is_ascii_digit).collect();
-        let now = now.parse().unwrap_or(FIRST_TIME);
+        let now = now_in_digits().parse().unwrap_or(FIRST_TIME);
         let first = match newest {
             Some(newest) if newest < FIRST_TIME => newest + 1,
             Some(newest) => now.max(newest + 1),
@@ -129,8 +127,14 @@ fn slug(text: &str) -> String {
     if name.is_empty() { "change".to_owned() } else { name }
 }
 
+/// The time, in UTC: `20260131235959`.
+pub(super) fn now_in_digits() -> String {
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    now.chars().filter(char::is_ascii_digit).collect()
+}
+
 /// The text of a migration.
-fn up(migration: &PlannedMigration) -> String {
+pub(super) fn up(migration: &PlannedMigration) -> String {
     let mut text = String::new();
     if !migration.transactional {
         text.push_str("-- trueup: no-transaction\n");
@@ -182,14 +186,22 @@ pub(super) fn add_down_scripts(before: &Lock, compiled: &Lock, first: i64, gener
         let decided = Decided { renamed: renamed.collect(), filled: Vec::new() };
         let (steps, without) = in_one_transaction(head, &later, &earlier, &decided);
         let title = migration.id().to_string();
+        let is_it = |file: &&GeneratedFile| file.name() == title;
+        let planned =
+            generation.files.iter().filter(|file| file.is_migration()).position(|file| is_it(&file));
+        let one_way = planned.and_then(|number| generation.migrations.get(number)?.one_way);
+        if let Some(why) = one_way {
+            generation.notes.push(format!("{title} has no down script: {why}"));
+            earlier = later;
+            continue;
+        }
         let unfilled = without.iter().map(|(object, _)| object).find(|object| object.kind == Kind::Column);
         match unfilled {
             Some(column) => generation.notes.push(format!(
                 "{title} has no down script: nothing gives the values of column {column} back, which must have some"
             )),
             None => {
-                let is_it = |file: &GeneratedFile| file.name() == title;
-                if let Some(up) = generation.files.iter().find(|file| is_it(file)) {
+                if let Some(up) = generation.files.iter().find(is_it) {
                     let path = up.path.with_file_name(format!("{title}.down.sql"));
                     generation.files.push(GeneratedFile { path, text: down(&title, &steps), is_down: true });
                 }

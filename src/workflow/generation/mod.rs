@@ -8,6 +8,7 @@
 //!    scripts build what was there before, and nothing fails with rows in the tables. The project itself is changed when all
 //!    of that is done.
 
+mod checks;
 pub(crate) mod decisions;
 mod files;
 mod staging;
@@ -20,8 +21,10 @@ use anyhow::Result;
 pub(crate) use self::decisions::DecisionSource;
 pub(crate) use self::files::GeneratedFile;
 use self::staging::Staging;
-use crate::changes::lint::{LintScope, lint};
-use crate::changes::schema_plan::PlannedMigration;
+use self::target::PlanOptions;
+use crate::changes::lint::{LintScope, SMALL, lint};
+use crate::changes::schema_plan::retype::RetypedColumns;
+use crate::changes::schema_plan::{PlannedMigration, in_one_transaction};
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::Finding;
 use crate::migrations::Migration;
@@ -32,6 +35,7 @@ use crate::project::Settings;
 use crate::workflow::file_set::FileSet;
 use crate::workflow::lint::levels;
 use crate::workflow::project_model;
+use crate::workflow::sizes::RecordedSizes;
 
 /// How often what a plan has left is planned again.
 const MOST_ROUNDS: usize = 4;
@@ -46,6 +50,8 @@ pub(crate) struct GenerateRequest<'a> {
     pub(crate) editor: Option<&'a [String]>,
     /// How many rows are made in each table for the proof.
     pub(crate) rows: u64,
+    /// Whether what goes gets another name first.
+    pub(crate) keep_dropped: bool,
 }
 
 /// What came of it.
@@ -77,8 +83,14 @@ pub(crate) async fn generate(settings: &Settings, wanted: GenerateRequest<'_>) -
     }
     let states = decisions::CatalogPair { head: &lock.head, from: &from, to: &lock.model };
     let (decided, notes) = decisions::take(settings, &sources, states, wanted.decisions).await?;
-    let way = target::way(states, &decided);
+    let sizes = RecordedSizes::read(&project.dir)?;
+    let is_small = |table: &str| settings.lint.is_small(table) || is_recorded_as_small(sizes.as_ref(), table);
+    let suffix = format!("_dropped_{}", &files::now_in_digits()[..8]);
+    let options =
+        PlanOptions { is_small: &is_small, kept_suffix: wanted.keep_dropped.then_some(suffix.as_str()) };
+    let way = target::first_part(states, &decided, &options);
     let mut generation = Generation { migrations: way.migrations, notes, ..Generation::default() };
+    generation.notes.extend(way.notes);
     let names = files::Names::after(&sources.migrations, wanted.name, &generation.migrations);
     let first = names.first();
     generation.files = names.files(project, &generation.migrations);
@@ -89,11 +101,18 @@ pub(crate) async fn generate(settings: &Settings, wanted: GenerateRequest<'_>) -
     };
     let mut staging = Staging::of(settings, &sources, scratch)?;
     staging.write(&generation.files)?;
-    if let Some(editor) = wanted.editor {
+    let is_complete = match &way.retyped {
+        Some(retyped) => complete_swap(&mut staging, &mut generation, retyped).await?,
+        None => true,
+    };
+    if let Some(editor) = wanted.editor.filter(|_| is_complete) {
         staging.edit(editor, &mut generation.files)?;
     }
     let proof = Proof { before: &lock, decided: &decided, first, rows: wanted.rows };
-    let proved = prove(settings, &mut staging, &mut generation, proof).await?;
+    let proved = match is_complete {
+        true => prove(settings, &mut staging, &mut generation, proof).await?,
+        false => None,
+    };
     match proved {
         Some(compiled) => {
             generation.lint = linted(settings, &staging, &compiled, first)?;
@@ -212,6 +231,41 @@ async fn prove(
         generation.refuted.extend(rehearsal.findings.iter().map(|finding| one_line(&finding.sentence())));
         return Ok(None);
     }
+}
+
+/// Whether sizes that were recorded say that a table has few rows.
+fn is_recorded_as_small(sizes: Option<&RecordedSizes>, table: &str) -> bool {
+    let size = sizes.and_then(|sizes| sizes.relations.get(table)?.as_ref());
+    size.is_some_and(|size| size.rows < SMALL)
+}
+
+/// Adds to the swap of columns what reads them and follows in the same transaction. It is planned from what the server has after
+/// the swap's own statements. `false` where the server refuses a statement.
+async fn complete_swap(
+    staging: &mut Staging,
+    generation: &mut Generation,
+    retyped: &RetypedColumns,
+) -> Result<bool> {
+    let Some(compiled) = built(staging, generation).await? else { return Ok(false) };
+    let state = compiled.state_after(|_| true);
+    let [first, last] = retyped.finished(&state);
+    let (head, nothing) = (&compiled.head, Decided::default());
+    let mut steps = in_one_transaction(head, &state, &first, &nothing).0;
+    steps.extend(in_one_transaction(head, &first, &last, &nothing).0);
+    // The values of the first column are in the second one, and those of a materialized view are computed again.
+    for step in
+        steps.iter_mut().filter(|step| retyped.is_first(&step.object) || last.get(&step.object).is_some())
+    {
+        step.hazards.clear();
+    }
+    let Some(swap) = generation.migrations.last_mut() else { return Ok(true) };
+    swap.steps.extend(steps);
+    let text = files::up(swap);
+    if let Some(file) = generation.files.iter_mut().rfind(|file| file.is_migration()) {
+        file.text = text;
+    }
+    staging.write(&generation.files)?;
+    Ok(true)
 }
 
 /// Compiles the copy. `None` where the server refuses a statement.

@@ -4,20 +4,72 @@
 //! finds them and its fix repairs them, in batches, with an undo. The migration that requires the column requires the check.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::checks::{key_of, label_check, second_column_check, value_check};
 use super::decisions::CatalogPair;
 use super::files::GeneratedFile;
-use crate::changes::schema_plan::{self, PlannedMigration, lost_labels};
+use crate::changes::schema_plan::retype::{self, RetypedColumns};
+use crate::changes::schema_plan::{self, PlannedMigration, kept, lost_labels};
 use crate::model::diagnosis::{Decided, needs_value};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::sql::{identifier, names_in};
 
 /// The migrations, and the data checks that they require.
+#[derive(Default)]
 pub(super) struct DividedPlan {
     pub(super) migrations: Vec<PlannedMigration>,
     pub(super) checks: Vec<GeneratedFile>,
+    /// The columns that get another type by a second column. The swap is the last migration, and is not complete yet.
+    pub(super) retyped: Option<RetypedColumns>,
+    pub(super) notes: Vec<String>,
+}
+
+/// How a plan is to be made.
+pub(super) struct PlanOptions<'o> {
+    /// Whether a table, by its qualified and quoted name, has few rows.
+    pub(super) is_small: &'o dyn Fn(&str) -> bool,
+    /// The suffix of what is put aside before it is dropped; `None` where it is dropped at once.
+    pub(super) kept_suffix: Option<&'o str>,
+}
+
+/// The first migrations of the way from one catalog to the other: those that others have to wait for are planned by [`way`] when
+/// the database is as these leave it.
+pub(super) fn first_part(
+    states: CatalogPair<'_>,
+    decided: &Decided,
+    options: &PlanOptions<'_>,
+) -> DividedPlan {
+    let CatalogPair { head, from, to } = states;
+    let kept = options.kept_suffix.and_then(|suffix| kept::put_aside([from, to], decided, suffix));
+    let to = kept.as_ref().map_or(to, |kept| &kept.until);
+    let (retyped, in_place) = retype::find([from, to], decided, options.is_small);
+    let until = retyped.as_ref().map(RetypedColumns::postponed);
+    let mut plan = way(CatalogPair { head, from, to: until.as_ref().unwrap_or(to) }, decided);
+    plan.notes.extend(in_place.into_iter().map(|(column, why)| {
+        format!(
+            "{column} gets its type in place, which may rewrite the table while nobody can read it: {why}"
+        )
+    }));
+    if let Some(kept) = kept {
+        plan.notes.push(kept.note());
+        plan.migrations.push(kept.migration);
+    }
+    if let Some(retyped) = retyped {
+        // A new type is made before.
+        let at = plan.migrations.iter().take_while(|migration| !migration.contract).count();
+        plan.migrations.insert(at, retyped.expand());
+        let mut last = vec![retyped.prepare(), retyped.swap()];
+        last.retain(|migration| !migration.steps.is_empty());
+        for column in &retyped.columns {
+            let Some(check) = second_column_check(from, column) else { continue };
+            last.iter_mut().for_each(|migration| migration.requires.push(check.name()));
+            plan.checks.push(check);
+        }
+        plan.migrations.extend(last);
+        plan.retyped = Some(retyped);
+    }
+    plan
 }
 
 /// The way from one catalog to the other.
@@ -45,7 +97,7 @@ pub(super) fn way(states: CatalogPair<'_>, decided: &Decided) -> DividedPlan {
         }
         migrations.extend(required);
     }
-    DividedPlan { migrations, checks }
+    DividedPlan { migrations, checks, ..DividedPlan::default() }
 }
 
 /// Lets the migrations that change an object require a data check.
@@ -121,16 +173,6 @@ fn is_in_key(catalog: &Catalog, column: &Object) -> bool {
     key_of(catalog, &column.id).is_some_and(|key| key.contains(&identifier(&column.id.name).into_owned()))
 }
 
-/// The columns of the primary key of a column's table, as SQL writes them.
-fn key_of(catalog: &Catalog, column: &ObjectId) -> Option<Vec<String>> {
-    let is_key = |object: &&Arc<Object>| {
-        object.id.kind == Kind::PrimaryKey
-            && (&object.id.schema, &object.id.relation) == (&column.schema, &column.relation)
-    };
-    let key = catalog.objects.iter().find(is_key)?;
-    Some(key.get(Attribute::Columns)?.split(", ").map(str::to_owned).collect())
-}
-
 /// Whether a value is computed from the row's other columns.
 fn uses_row(catalog: &Catalog, column: &ObjectId, value: &str) -> bool {
     let names: HashSet<String> = names_in(value).collect();
@@ -150,55 +192,4 @@ fn with_nullable(catalog: &Catalog, columns: &HashSet<ObjectId>) -> Catalog {
         Arc::new(Object { id: object.id.clone(), attributes })
     });
     Catalog::new(objects.collect(), catalog.unmodeled.clone())
-}
-
-/// The data check that finds the rows without a value, with a fix where it is known what they get. A table without a primary
-/// key has no name for its rows.
-fn value_check(catalog: &Catalog, column: &ObjectId, value: Option<&str>) -> Option<GeneratedFile> {
-    let (table, name) = (column.relation_path(), identifier(&column.name));
-    let mut check = check(
-        catalog,
-        column,
-        "has_a_value",
-        &format!("Every row of {table} has a value in {name}"),
-        &format!("{name} IS NULL"),
-    )?;
-    if let Some(value) = value {
-        let key = key_of(catalog, column)?.join(", ");
-        check.text.push_str(&format!(
-            "\n-- fix: fill   The value that schema/ or --decide gave\n-- action: update\n\
-             SELECT {key}, {value} AS {name} FROM {table} WHERE {name} IS NULL;\n"
-        ));
-    }
-    Some(check)
-}
-
-/// The data check that finds the rows with labels that go.
-fn label_check(catalog: &Catalog, column: &ObjectId, gone: &[&str]) -> Option<GeneratedFile> {
-    let (table, name, labels) = (column.relation_path(), identifier(&column.name), gone.join(", "));
-    let title = format!("No row of {table} has {labels} in {name}");
-    check(catalog, column, "has_no_old_label", &title, &format!("{name}::text IN ({labels})"))
-}
-
-fn check(
-    catalog: &Catalog,
-    column: &ObjectId,
-    what: &str,
-    title: &str,
-    wrong: &str,
-) -> Option<GeneratedFile> {
-    let key = key_of(catalog, column)?.join(", ");
-    let table = column.relation_path();
-    let word = |text: &str| -> String {
-        text.chars()
-            .map(|found| if found.is_ascii_alphanumeric() { found.to_ascii_lowercase() } else { '_' })
-            .collect()
-    };
-    let file =
-        format!("{}_{}_{what}", word(column.relation.as_deref().unwrap_or_default()), word(&column.name));
-    let text = format!(
-        "-- title: {title}\n-- severity: error\n-- table: {table}\n-- key: {key}\n-- find:\n\
-         SELECT {key} FROM {table} WHERE {wrong};\n"
-    );
-    Some(GeneratedFile { path: PathBuf::from("checks").join(format!("{file}.sql")), text, is_down: false })
 }

@@ -25,6 +25,9 @@ pub(crate) struct DataCheckReport {
     /// Why it is not known how many rows are wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unknown: Option<String>,
+    /// Why the check does not apply to this database: it was not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) not_applicable: Option<String>,
     /// Why this role may not see every row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) obstacles: Vec<VisibilityGap>,
@@ -49,7 +52,11 @@ impl DataCheckReport {
 
     /// The number of wrong rows, for people.
     pub(crate) fn count(&self) -> String {
-        self.rows.map_or_else(|| "cannot tell".to_owned(), |rows| rows.to_string())
+        match (self.rows, &self.not_applicable) {
+            (_, Some(_)) => "not run".to_owned(),
+            (Some(rows), None) => rows.to_string(),
+            (None, None) => "cannot tell".to_owned(),
+        }
     }
 }
 
@@ -115,6 +122,7 @@ pub(crate) fn data_check_report(result: CheckResult) -> DataCheckReport {
         table: validated.table.map(|table| table.qualified()),
         rows,
         unknown,
+        not_applicable: validated.not_applicable,
         obstacles: validated.gaps,
         columns: sample.columns,
         sample: sample.rows,

@@ -143,11 +143,18 @@ fn change_type(declared: &Object, actual: &Object) -> Option<String> {
     let (to, from) = (family(wanted), family(found));
     let assignable = to == Family::Text || (to == from && to != Family::Other) || base(wanted) == base(found);
     if !assignable {
-        // Types that users make have no casts to each other; each has one to text and back.
-        let through = if found.contains('.') && wanted.contains('.') { "::text" } else { "" };
-        sql.push_str(&format!(" USING {}{through}::{wanted}", identifier(&actual.id.name)));
+        sql.push_str(&format!(" USING {}", converted(&identifier(&actual.id.name), actual, declared)));
     }
     Some(sql)
+}
+
+/// A value of the column as it is, as one of the column as declared.
+pub fn converted(value: &str, actual: &Object, declared: &Object) -> String {
+    let kind = |column: &Object| column.get(Attribute::Type).unwrap_or_default().to_owned();
+    let (wanted, found) = (kind(declared), kind(actual));
+    // Types that users make have no casts to each other; each has one to text and back.
+    let through = if found.contains('.') && wanted.contains('.') { "::text" } else { "" };
+    format!("{value}{through}::{wanted}")
 }
 
 /// Types between which assignment casts exist in every direction; anything can be assigned to text.

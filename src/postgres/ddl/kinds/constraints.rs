@@ -45,6 +45,17 @@ pub fn create_key_concurrently(object: &Object) -> Vec<String> {
     [format!("{index};"), format!("{add};")].into_iter().chain(comments.into_iter().flatten()).collect()
 }
 
+/// A constraint is added without a look at the rows, which then are read while others write.
+pub fn add_and_validate(constraint: &Object) -> Vec<String> {
+    let is_checked = constraint.is(Attribute::Valid, "true") && constraint.is(Attribute::Enforced, "true");
+    let attributes = constraint.attributes.with(Attribute::Valid, Some("false".into()));
+    let unchecked = Object { id: constraint.id.clone(), attributes };
+    match alter(constraint, &unchecked, Attribute::Valid).filter(|_| is_checked) {
+        Some(validate) => super::super::create(&unchecked, &[]).into_iter().chain([validate]).collect(),
+        None => super::super::create(constraint, &[]),
+    }
+}
+
 fn add(object: &Object, name: &str) -> String {
     format!("ADD CONSTRAINT {} {}", identifier(name), definition(object))
 }

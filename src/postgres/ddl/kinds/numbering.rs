@@ -140,6 +140,28 @@ impl ChangedNumbering<'_> {
     }
 }
 
+/// The statements that make a column an identity column which goes on with the numbers of another column's sequence.
+pub fn move_identity(column: &Object, sequence: &Object, from: &ObjectId) -> Vec<String> {
+    let mut statements = Vec::new();
+    let aside = ObjectId { name: super::super::free_name(&from.name, "_old", |_| false), ..from.clone() };
+    statements.extend(names::rename(from, &aside));
+    let how = column.get(Attribute::Identity).unwrap_or_default().to_uppercase();
+    statements.push(identity(
+        &format!(
+            "{} ALTER COLUMN {} ADD GENERATED {how} AS IDENTITY;",
+            alter_relation(&column.id),
+            identifier(&column.id.name)
+        ),
+        sequence,
+    ));
+    statements.push(format!(
+        "SELECT pg_catalog.setval({}, last_value, is_called) FROM {};",
+        literal(&qualified_id(&sequence.id)),
+        qualified_id(&aside)
+    ));
+    statements
+}
+
 /// The statement that makes a column an identity column, with the options of its sequence.
 fn identity(alter: &str, sequence: &Object) -> String {
     format!("{} ({});", alter.trim_end_matches(';'), sequences::identity_options(sequence))

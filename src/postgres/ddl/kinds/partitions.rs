@@ -53,20 +53,15 @@ impl NamedPartition {
 }
 
 /// The statements that make an index, a key or a foreign key of a partitioned table: on its partitions, one after the other, and
-/// last on the table itself, which takes those over without a look at a row. They are committed one by one. A foreign key is
-/// added to each partition by `add_and_validate`.
-pub fn create_on_partitions(
-    object: &Object,
-    partitions: &[NamedPartition],
-    add_and_validate: impl Fn(&Object) -> Vec<String> + Copy,
-) -> Vec<String> {
+/// last on the table itself, which takes those over without a look at a row. They are committed one by one.
+pub fn create_on_partitions(object: &Object, partitions: &[NamedPartition]) -> Vec<String> {
     let mut statements = Vec::new();
     for partition in partitions {
         let own = partition.own(object);
         statements.extend(match (partition.is_leaf(), object.id.kind) {
-            (false, _) => create_on_partitions(&own, &partition.partitions, add_and_validate),
+            (false, _) => create_on_partitions(&own, &partition.partitions),
             (true, Kind::Index) => indexes::create_concurrently(&own),
-            (true, Kind::ForeignKey) => add_and_validate(&own),
+            (true, Kind::ForeignKey) => constraints::add_and_validate(&own),
             (true, _) => constraints::create_key_concurrently(&own),
         });
     }
@@ -101,7 +96,7 @@ pub fn swap_on_partitions(
     let wanted =
         Object { id: ObjectId { name: new, ..actual.id.clone() }, attributes: declared.attributes.clone() };
     let gone = ObjectId { name: old, ..actual.id.clone() };
-    let mut statements = create_on_partitions(&wanted, partitions, |_| Vec::new());
+    let mut statements = create_on_partitions(&wanted, partitions);
     statements.push(format!(
         "ALTER INDEX {} RENAME TO {};",
         qualified_id(&actual.id),

@@ -1,16 +1,18 @@
 //! One way through the migrations of a rehearsal: up by the code of an upgrade, down by that of a downgrade.
 
+mod filled;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::Pin;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 
+use self::filled::FilledRows;
 use super::ground::{CONFIRMED, Ground};
 use super::probe::Probes;
 use super::{marks, probe};
 use crate::changes::executor::{AppliedStep, StepGuard};
-use crate::changes::plan::{MigrationPlan, Relations, Step, UpgradeGoal};
+use crate::changes::plan::{MigrationPlan, Relations, UpgradeGoal};
 use crate::error::{Exit, Failure};
 use crate::postgres::catalog::ObjectId;
 use crate::postgres::lock_mode::LockMode;
@@ -60,15 +62,6 @@ impl Watch for Commits {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
             self.0.insert((*what).to_owned(), i64::try_from(now).unwrap_or(i64::MAX));
         }
-    }
-}
-
-/// The data checks that a migration requires say nothing of made rows.
-struct NoChecks;
-
-impl StepGuard for NoChecks {
-    fn pass<'g>(&'g self, _: &'g Step) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> {
-        Box::pin(async { Ok(()) })
     }
 }
 
@@ -134,7 +127,8 @@ async fn carry_out(
     let mut commits = Commits::default();
     let target = writing.target.clone();
     let required = Required::by(settings, &target, &plan, migrations)?;
-    let guard: &dyn StepGuard = if real_rows { &required } else { &NoChecks };
+    let filled = FilledRows { settings, target: &target };
+    let guard: &dyn StepGuard = if real_rows { &required } else { &filled };
     let outcome = writing
         .recorded(&marking, None, async |writing| {
             let execution = Execution { plan: &plan, ledger, applied: state.applied, guard };
