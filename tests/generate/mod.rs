@@ -1,5 +1,6 @@
 //! `trueup generate`: the migrations from what `migrations/` builds to what `schema/` declares.
 
+mod locks;
 mod page;
 mod questions;
 mod recipes;
