@@ -37,6 +37,7 @@ mod ready;
 mod rehearse;
 mod repair;
 mod reports;
+mod reset;
 mod restore;
 mod scratch;
 mod seeds;

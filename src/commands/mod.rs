@@ -21,6 +21,7 @@ mod other_tools;
 mod ready;
 mod registry;
 mod rehearse;
+mod reset;
 mod resolve;
 mod restore;
 mod seed;
@@ -71,6 +72,7 @@ registry::commands! {
     adopt: writes AdoptArgs,
     resolve: writes ResolveArgs,
     environment: writes EnvironmentArgs,
+    reset: writes ResetArgs,
     doctor: writes DoctorArgs,
     demo: reads DemoArgs,
 }

@@ -297,6 +297,8 @@ error_codes! {
     RESTORE_OBJECT_FAILED = "restore.object_failed";
     /// What was restored is not what was backed up.
     RESTORE_NOT_PROVED = "restore.not_proved";
+    /// A reset is not for this database.
+    RESET_NOT_ALLOWED = "reset.not_allowed";
 }
 
 #[cfg(test)]

@@ -344,7 +344,13 @@ async fn carry_out<C: MigrateCommand>(
     let required = Required::by(settings, &writing.target, &prepared.plan, &declared.migrations)?;
     let notes = plan_steps::notes_on_tool(&prepared.ledger, &prepared.plan, &declared.migrations);
     let applied = std::mem::take(&mut prepared.state.applied);
-    let execution = Execution { plan: &prepared.plan, ledger: prepared.ledger, applied, guard: &required };
+    let execution = Execution {
+        plan: &prepared.plan,
+        ledger: prepared.ledger,
+        applied,
+        guard: &required,
+        recorded_steps: 0,
+    };
     let (writer, watch) = (&mut writing.writer, &mut writing.progress);
     let outcome = execution.run(settings, declared, &prepared.snapshot, writer, watch).await;
     // What a required data check keeps from being applied is a finding; the rest of the plan is done.
@@ -391,6 +397,8 @@ pub(crate) struct Execution<'e> {
     pub(crate) applied: BTreeSet<usize>,
     /// What runs the data checks that migrations require.
     pub(crate) guard: &'e dyn StepGuard,
+    /// The number of the last step that the run has recorded already, beside the backup.
+    pub(crate) recorded_steps: i32,
 }
 
 impl Execution<'_> {
@@ -416,6 +424,7 @@ impl Execution<'_> {
             version: snapshot.version,
             options: &declared.lock.head.options,
             guard: self.guard,
+            recorded_steps: self.recorded_steps,
         };
         match self.plan.direction {
             Direction::Up => executor::upgrade(job).await,

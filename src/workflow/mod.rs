@@ -25,6 +25,7 @@ pub(crate) mod readiness;
 pub(crate) mod rehearsal;
 pub(crate) mod reports;
 pub(crate) mod required_checks;
+pub(crate) mod resetting;
 pub(crate) mod schema_files;
 pub(crate) mod seeding;
 pub(crate) mod signals;
