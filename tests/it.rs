@@ -43,5 +43,6 @@ mod scratch;
 mod seeds;
 mod serve;
 mod sizes;
+mod squash;
 mod support;
 mod why;

@@ -27,6 +27,7 @@ mod restore;
 mod seed;
 mod serve;
 mod sizes;
+mod squash;
 mod status;
 mod undo;
 mod upgrade;
@@ -57,6 +58,7 @@ registry::commands! {
     upgrade: writes UpgradeArgs,
     downgrade: writes DowngradeArgs,
     generate: reads GenerateArgs,
+    squash: reads SquashArgs,
     compile: reads CompileArgs,
     lint: reads LintArgs,
     explain: reads ExplainArgs,

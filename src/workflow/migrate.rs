@@ -20,6 +20,7 @@ use crate::workflow::backup_policy::{self, BackupOptions, BackupPolicy, PlannedC
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::gate::GateDocument;
 use crate::workflow::project_model::{self, ProjectModel};
+use crate::workflow::reports::plan_report::RecordedBaseline;
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::required_checks::Required;
 use crate::workflow::sizes::TooLong;
@@ -41,7 +42,12 @@ pub(crate) struct PreparedChange {
 impl PreparedChange {
     /// Whether nothing is written at all.
     fn is_idle(&self) -> bool {
-        self.plan.is_empty() && self.missing_rows() == 0
+        self.plan.is_empty() && self.missing_rows() == 0 && self.squash().is_none()
+    }
+
+    /// The baseline that an upgrade records.
+    fn squash(&self) -> Option<&RecordedBaseline> {
+        self.document.plan.as_ref().and_then(|plan| plan.squash.as_ref())
     }
 
     /// How many rows the table lacks that is kept in step with the history.
@@ -195,6 +201,7 @@ async fn ask<'s, C: MigrateCommand>(
             Direction::Down => "revert",
         };
         let what = match prepared.plan.steps.len() {
+            0 if let Some(squash) = prepared.squash() => format!("record {}", squash.in_words()),
             0 => format!("add {} to the table of the other tool", plural(prepared.missing_rows(), "row")),
             1 => format!("{verb} 1 migration"),
             count => format!("{verb} {count} migrations"),
@@ -375,6 +382,9 @@ async fn carry_out<C: MigrateCommand>(
     let comparison = comparison::compare(settings, &writing.target, declared, &snapshot);
     let mut document = comparison.map_err(unchecked)?.document;
     document.plan = plan_report;
+    if let Some(squash) = document.plan.as_mut().and_then(|plan| plan.squash.as_mut()) {
+        squash.recorded = true;
+    }
     if let Some((version, unmet)) = unmet {
         prepared.plan.stop_before(version, unmet);
         let stop = prepared.plan.stop.as_ref().map(plan_steps::stop_report);

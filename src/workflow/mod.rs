@@ -30,6 +30,7 @@ pub(crate) mod schema_files;
 pub(crate) mod seeding;
 pub(crate) mod signals;
 pub(crate) mod sizes;
+pub(crate) mod squashing;
 pub(crate) mod trusted;
 pub(crate) mod why;
 pub(crate) mod write_command;

@@ -105,7 +105,7 @@ impl Executor<'_> {
     /// Which later record `r` of the migration makes its statements begin again with the first.
     fn restarted_by(&self) -> &'static str {
         match self.direction {
-            Direction::Up => "r.action IN ('revert', 'resolve', 'reset')",
+            Direction::Up => "r.action IN ('revert', 'resolve', 'reset', 'squash')",
             // A whole migration that is reverted is a record without a statement.
             Direction::Down => {
                 "r.action IN ('apply', 'record', 'adopt', 'resolve', 'reset') \

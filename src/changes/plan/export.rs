@@ -259,6 +259,7 @@ mod tests {
             width: Width::Four,
             awaits_schema: false,
             also: None,
+            squashed: None,
         };
         let session = EditorSession {
             search_path: "public, pg_temp".into(),
