@@ -86,3 +86,27 @@ fn mark_it() -> String {
 fn refused(what: String, next: String) -> Failure {
     Failure::new(Exit::Refused, what).code(ErrorCode::RESET_NOT_ALLOWED).next(next)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_without_a_mark_has_to_be_on_this_machine() {
+        let refused = |url: &str, is_here| {
+            let target = Target::parse(url).expect("a URL");
+            refuse_elsewhere(&target, is_here, "shop").err().map(|failure| failure.what)
+        };
+        for url in [
+            "postgres://a@localhost/shop",
+            "postgres://a@[::1]/shop",
+            "postgres://a@/shop?host=/run/postgresql",
+        ] {
+            assert_eq!(refused(url, true), None, "{url}");
+        }
+        let tunnel = refused("postgres://a@localhost:6543/shop", false).expect("a tunnel");
+        assert!(tunnel.contains("may be a tunnel to another machine"), "{tunnel}");
+        let elsewhere = refused("postgres://a@db.example.com/shop", true).expect("another machine");
+        assert!(elsewhere.contains("it is on db.example.com"), "{elsewhere}");
+    }
+}
