@@ -59,6 +59,18 @@ fn nothing_but_the_record_is_a_run_of_its_own() {
 }
 
 #[test]
+fn a_script_for_elsewhere_records_it_too() {
+    let project = project();
+    let database = at(&project, "4");
+    squash(&project, "4").exit(0);
+    let ran = run(&project, database.url(), &["upgrade", "--sql"]).exit(0);
+    database.psql(ran.stdout());
+    assert_eq!(database.value(HISTORY), "4baseline,5name");
+    run(&project, database.url(), &["check"]).exit(0).says("OK: ");
+    run(&project, database.url(), &["upgrade", "--yes"]).exit(0).says("nothing to do");
+}
+
+#[test]
 fn a_database_that_has_only_some_is_refused() {
     let project = project();
     let database = at(&project, "2");
