@@ -21,11 +21,13 @@ mod other_tools;
 mod ready;
 mod registry;
 mod rehearse;
+mod reset;
 mod resolve;
 mod restore;
 mod seed;
 mod serve;
 mod sizes;
+mod squash;
 mod status;
 mod undo;
 mod upgrade;
@@ -56,6 +58,7 @@ registry::commands! {
     upgrade: writes UpgradeArgs,
     downgrade: writes DowngradeArgs,
     generate: reads GenerateArgs,
+    squash: reads SquashArgs,
     compile: reads CompileArgs,
     lint: reads LintArgs,
     explain: reads ExplainArgs,
@@ -71,6 +74,7 @@ registry::commands! {
     adopt: writes AdoptArgs,
     resolve: writes ResolveArgs,
     environment: writes EnvironmentArgs,
+    reset: writes ResetArgs,
     doctor: writes DoctorArgs,
     demo: reads DemoArgs,
 }

@@ -76,9 +76,9 @@ const OTHERS: &[(&[&str], &str, &str)] = &[
         "read first: trueup help generate",
     ),
     (
-        &["reset", "clean", "drop"],
-        "This version has no command that empties a database",
-        "drop and create the database yourself; then see: trueup upgrade --dry-run",
+        &["clean", "drop", "recreate"],
+        "To drop and build again a database of development: trueup reset",
+        "see what it would do first: trueup reset --dry-run",
     ),
     (
         &["pull", "introspect", "inspect"],
@@ -86,9 +86,9 @@ const OTHERS: &[(&[&str], &str, &str)] = &[
         "read first: trueup help init",
     ),
     (
-        &["squash", "merge"],
-        "This version has no such command",
-        "trueup help lists the commands of this version",
+        &["merge", "squashmigrations", "squash-migrations"],
+        "To replace old migrations by one baseline that builds the same: trueup squash",
+        "see what it would do first: trueup squash --to VERSION --dry-run",
     ),
 ];
 

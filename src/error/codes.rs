@@ -201,6 +201,8 @@ error_codes! {
 
     /// The database has no migration history.
     HISTORY_MISSING = "history.missing";
+    /// A baseline replaces migrations of which the history has only some.
+    HISTORY_PARTLY_SQUASHED = "history.partly_squashed";
     /// A migration was modified after it was applied.
     HISTORY_EDITED = "history.edited";
     /// A migration below the newest applied one is not applied.
@@ -297,6 +299,10 @@ error_codes! {
     RESTORE_OBJECT_FAILED = "restore.object_failed";
     /// What was restored is not what was backed up.
     RESTORE_NOT_PROVED = "restore.not_proved";
+    /// A reset is not for this database.
+    RESET_NOT_ALLOWED = "reset.not_allowed";
+    /// Migrations cannot be replaced by one baseline.
+    SQUASH_NOT_POSSIBLE = "squash.not_possible";
 }
 
 #[cfg(test)]

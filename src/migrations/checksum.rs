@@ -36,6 +36,16 @@ pub fn accepts(migration: &Migration, recorded: u64) -> bool {
         || stands_for(migration.id(), &forms(&migration.sql), recorded)
 }
 
+/// Every checksum that [`accepts`] takes for this file.
+pub fn accepted(migration: &Migration) -> Vec<u64> {
+    let id = migration.id();
+    let forms = forms(&migration.sql);
+    forms
+        .iter()
+        .flat_map(|text| WIDTHS.into_iter().filter_map(move |width| checksum(id, width, text)))
+        .collect()
+}
+
 /// The versions whose file is as it was applied. Files of another tool count as such: that tool compares them itself.
 pub fn unchanged(migrations: &[Migration], history: &[Applied]) -> BTreeSet<i64> {
     let recorded: BTreeMap<i64, u64> =

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 
+use super::SquashedMigration;
 use super::tools::TakenOver;
 use crate::error::{ErrorCode, Failure};
 use crate::postgres::catalog::{Kind, ObjectId};
@@ -29,6 +30,8 @@ pub struct Directives {
     pub from: Option<TakenOver>,
     /// `leaves KIND NAME`, in down scripts: what stays of the migration, as a person has accepted.
     pub leaves: Vec<Left>,
+    /// `squashes VERSION NAME CHECKSUMS`, in a baseline: the migrations that it replaces.
+    pub squashes: Vec<SquashedMigration>,
 }
 
 /// What a down script leaves of what its migration made.
@@ -70,7 +73,7 @@ impl fmt::Display for Left {
 const ENUM_VALUE: &str = "enum_value";
 
 const KNOWN: &str = "no-transaction, contract, lock-timeout 5s, max-duration 10min, requires-check NAME, from TOOL REVISION, \
-                     in down scripts leaves KIND NAME, above a statement allow CODE: REASON";
+                     squashes VERSION NAME CHECKSUMS (trueup squash writes it), in down scripts leaves KIND NAME, above a statement allow CODE: REASON";
 
 impl Directives {
     /// Reads the directives of a script.
@@ -141,6 +144,12 @@ impl Directives {
                 })?;
                 self.leaves.push(left);
             }
+            "squashes" => {
+                let squashed = SquashedMigration::parse(argument).ok_or_else(|| {
+                    format!("`{word}` needs a version, a name and checksums, as `trueup squash` writes it; found `{argument}`")
+                })?;
+                self.squashes.push(squashed);
+            }
             "no-transaction" | "contract" if !argument.is_empty() => {
                 return Err(format!("`{word}` takes no argument; found `{argument}`"));
             }
@@ -177,6 +186,7 @@ mod tests {
                 Left::EnumValue { of: ObjectId::in_schema(Kind::Enum, "public", "st"), label: "C".into() },
                 Left::Object(ObjectId::under(Kind::Column, "public", "t", "c")),
             ],
+            squashes: Vec::new(),
         };
         let shown: Vec<String> = expected.leaves.iter().map(Left::to_string).collect();
         assert_eq!(shown, ["enum_value public.st.\"C\"", "column public.t.c"]);
@@ -195,6 +205,7 @@ mod tests {
             ("-- trueup: requires-check\n", "needs the name"),
             ("-- trueup: requires-check ../x\n", "needs the name"),
             ("-- trueup: from gose 3\n", "needs a tool"),
+            ("-- trueup: squashes 12 a\n", "needs a version, a name and checksums"),
             ("-- trueup: leaves enum_value c\n", "needs a kind and a name"),
             ("-- trueup: leaves tables public.c\n", "needs a kind and a name"),
             ("select 1;\n-- trueup: contract\n", "line 2: a directive after the first statement"),

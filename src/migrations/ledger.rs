@@ -19,12 +19,14 @@ pub struct Ledger {
     pub awaits_schema: bool,
     /// The table of the tool that the migrations were taken over from, where that is kept in step.
     pub also: Option<ToolLedger>,
+    /// The baseline that is to be recorded in the place of the migrations that it replaces: its version, and theirs.
+    pub squashed: Option<(i64, Vec<i64>)>,
 }
 
 impl Ledger {
     /// A table that exists.
     pub fn existing(table: impl Into<String>, width: Width) -> Self {
-        Self { table: table.into(), exists: true, width, awaits_schema: false, also: None }
+        Self { table: table.into(), exists: true, width, awaits_schema: false, also: None, squashed: None }
     }
 
     /// Where a new history is created: refinery's table in the first schema of the search_path, where plain refinery
@@ -39,7 +41,14 @@ impl Ledger {
     pub fn new(table: &QualifiedTable, versions: impl IntoIterator<Item = i64>) -> Self {
         let fits = versions.into_iter().all(|version| i32::try_from(version).is_ok());
         let width = if fits { Width::Four } else { Width::Eight };
-        Self { table: table.to_string(), exists: false, width, awaits_schema: false, also: None }
+        Self {
+            table: table.to_string(),
+            exists: false,
+            width,
+            awaits_schema: false,
+            also: None,
+            squashed: None,
+        }
     }
 
     /// The statement that creates the table (refinery-core, `ASSERT_MIGRATIONS_TABLE_QUERY`).
@@ -83,6 +92,13 @@ impl Ledger {
     pub fn values(&self, migration: &Migration) -> [String; 3] {
         let checksum = checksum::written(migration, self.width).to_string();
         [migration.version.to_string(), literal(&migration.name), literal(&checksum)]
+    }
+
+    /// The statements that record a baseline in the place of the migrations that it replaces.
+    pub fn squash(&self, baseline: &Migration, replaced: &[i64]) -> String {
+        let versions: Vec<String> = replaced.iter().map(ToString::to_string).collect();
+        let delete = format!("DELETE FROM {} WHERE version IN ({})", self.table, versions.join(", "));
+        format!("{delete};\n{}", self.insert(baseline))
     }
 
     /// The statements that delete the row of a version.

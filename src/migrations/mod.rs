@@ -12,6 +12,7 @@ mod ledger;
 mod names;
 pub mod refinery;
 pub mod script;
+mod squashed;
 mod tool_ledger;
 pub mod tools;
 
@@ -19,6 +20,7 @@ pub use directives::{Directives, Left};
 pub use files::{Migration, read_directory};
 pub use id::MigrationId;
 pub use ledger::Ledger;
+pub use squashed::{SQUASHED_NEXT, SquashState, SquashedMigration, fold};
 pub use tool_ledger::ToolLedger;
 
 /// Reads all migrations of a directory that trueup keeps, or another tool, sorted by version.

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{self, Applied, HistoryTable, OtherHistory, TableCandidate};
 use crate::migrations::tools::{self, AppliedRevision, MigrationTool};
+use crate::migrations::{Migration, SquashState, fold};
 use crate::postgres::catalog::reader::Assembler;
 use crate::postgres::connection::Row;
 use crate::postgres::sql::ChosenHistory;
@@ -144,6 +144,14 @@ impl Histories {
         let mut applied = std::mem::take(&mut self.applied);
         applied.sort_by_key(|row| row.version);
         Some((path, applied))
+    }
+
+    /// Puts a baseline in the place of the migrations that it replaces, where the history has them all.
+    pub(super) fn fold(&mut self, migrations: &[Migration]) -> Option<SquashState> {
+        self.applied.sort_by_key(|row| row.version);
+        let (applied, state) = fold(std::mem::take(&mut self.applied), migrations);
+        self.applied = applied;
+        state
     }
 
     /// The table that is kept in step, where there is one.

@@ -30,10 +30,10 @@ use anyhow::{Context as _, Result};
 
 use crate::data::seeds::{RowFilter, Seeds};
 use crate::error::{ErrorCode, Exit, Failure};
-use crate::migrations::Migration;
 use crate::migrations::checksum::Width;
 use crate::migrations::history::{Applied, OtherHistory, TableCandidate};
 use crate::migrations::tools::MigrationTool;
+use crate::migrations::{Migration, SquashState};
 use crate::postgres::catalog::reader::{self, Assembler, IndexedSequence, Presence, ReadOptions};
 use crate::postgres::catalog::{Catalog, TableUse, UntrustedCode};
 use crate::postgres::connection::{
@@ -85,6 +85,9 @@ pub struct DatabaseSnapshot {
     pub others: Vec<OtherHistory>,
     /// The table of [`Request::kept`], where there is one that this role may read.
     pub kept: Option<KeptTable>,
+    /// What the history has of migrations that a baseline of the project replaces, where it does not have that baseline: where
+    /// it has all of them, [`DatabaseSnapshot::history`] has the baseline in their place.
+    pub squash: Option<SquashState>,
     /// The catalog.
     pub catalog: Catalog,
     /// What trueup keeps in this database for itself; `None` where there is none of it, or none that can be read.
@@ -297,6 +300,7 @@ async fn attempt(
     numbered.read(session, request, |of| seeds.fills(&of.schema, &of.table)).await?;
 
     answers.settle(&histories.applied);
+    let squash = histories.fold(&request.migrations);
     let mut internal = answers.internal;
     if !internal.recorded.is_empty() {
         let wanted = internal_state::not_as_applied(&request.migrations, &histories.applied);
@@ -313,6 +317,7 @@ async fn attempt(
         malformed_history: histories.malformed.take(),
         others: histories.others(),
         kept: histories.kept(),
+        squash,
         catalog: assembler.finish().catalog,
         internal: any_internal.then_some(internal),
         invisible: histories.invisible(),

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use super::histories::Histories;
 use super::internal_state::{Answers, InternalQuery, InternalState, InternalTables, LockHolder, LoggedRun};
 use super::{Identity, Request, SILENCE, identity, refuse_unknown_major, transaction};
+use crate::migrations::SquashState;
 use crate::migrations::history::{self, Applied, OtherHistory, TableCandidate};
 use crate::postgres::connection::{self, Batch, Session, Single};
 use crate::writer::Mark;
@@ -38,6 +39,8 @@ pub struct StatusSnapshot {
     pub malformed_history: Option<String>,
     /// The histories of other tools.
     pub others: Vec<OtherHistory>,
+    /// As [`super::DatabaseSnapshot::squash`].
+    pub squash: Option<SquashState>,
     /// What trueup keeps in this database for itself.
     pub internal: Option<InternalState>,
     /// The newest runs of the audit log; `None` when they were not asked for, or cannot be read.
@@ -116,6 +119,7 @@ async fn read(session: &mut Session, request: &Request, detail: StatusDetail) ->
     batch.execute("COMMIT");
     session.run(batch).await?;
     answers.settle(&histories.applied);
+    let squash = histories.fold(&request.migrations);
 
     let (history_table, history) = histories.ours(&request.migrations).unzip();
     Ok(StatusSnapshot {
@@ -124,6 +128,7 @@ async fn read(session: &mut Session, request: &Request, detail: StatusDetail) ->
         history_table,
         malformed_history: histories.malformed.take(),
         others: histories.others(),
+        squash,
         internal: any_internal.then_some(answers.internal),
         last_run: answers.log.first().cloned(),
         runs: (matches!(detail, StatusDetail::Runs(_)) && !tables.hides_runs()).then_some(answers.log),

@@ -20,6 +20,7 @@ use crate::workflow::backup_policy::{self, BackupOptions, BackupPolicy, PlannedC
 use crate::workflow::deliver::{self, deliver};
 use crate::workflow::gate::GateDocument;
 use crate::workflow::project_model::{self, ProjectModel};
+use crate::workflow::reports::plan_report::RecordedBaseline;
 use crate::workflow::reports::schema_report::SchemaReport;
 use crate::workflow::required_checks::Required;
 use crate::workflow::sizes::TooLong;
@@ -41,7 +42,12 @@ pub(crate) struct PreparedChange {
 impl PreparedChange {
     /// Whether nothing is written at all.
     fn is_idle(&self) -> bool {
-        self.plan.is_empty() && self.missing_rows() == 0
+        self.plan.is_empty() && self.missing_rows() == 0 && self.squash().is_none()
+    }
+
+    /// The baseline that an upgrade records.
+    fn squash(&self) -> Option<&RecordedBaseline> {
+        self.document.plan.as_ref().and_then(|plan| plan.squash.as_ref())
     }
 
     /// How many rows the table lacks that is kept in step with the history.
@@ -195,6 +201,7 @@ async fn ask<'s, C: MigrateCommand>(
             Direction::Down => "revert",
         };
         let what = match prepared.plan.steps.len() {
+            0 if let Some(squash) = prepared.squash() => format!("record {}", squash.in_words()),
             0 => format!("add {} to the table of the other tool", plural(prepared.missing_rows(), "row")),
             1 => format!("{verb} 1 migration"),
             count => format!("{verb} {count} migrations"),
@@ -344,7 +351,13 @@ async fn carry_out<C: MigrateCommand>(
     let required = Required::by(settings, &writing.target, &prepared.plan, &declared.migrations)?;
     let notes = plan_steps::notes_on_tool(&prepared.ledger, &prepared.plan, &declared.migrations);
     let applied = std::mem::take(&mut prepared.state.applied);
-    let execution = Execution { plan: &prepared.plan, ledger: prepared.ledger, applied, guard: &required };
+    let execution = Execution {
+        plan: &prepared.plan,
+        ledger: prepared.ledger,
+        applied,
+        guard: &required,
+        recorded_steps: 0,
+    };
     let (writer, watch) = (&mut writing.writer, &mut writing.progress);
     let outcome = execution.run(settings, declared, &prepared.snapshot, writer, watch).await;
     // What a required data check keeps from being applied is a finding; the rest of the plan is done.
@@ -369,6 +382,9 @@ async fn carry_out<C: MigrateCommand>(
     let comparison = comparison::compare(settings, &writing.target, declared, &snapshot);
     let mut document = comparison.map_err(unchecked)?.document;
     document.plan = plan_report;
+    if let Some(squash) = document.plan.as_mut().and_then(|plan| plan.squash.as_mut()) {
+        squash.recorded = true;
+    }
     if let Some((version, unmet)) = unmet {
         prepared.plan.stop_before(version, unmet);
         let stop = prepared.plan.stop.as_ref().map(plan_steps::stop_report);
@@ -391,6 +407,8 @@ pub(crate) struct Execution<'e> {
     pub(crate) applied: BTreeSet<usize>,
     /// What runs the data checks that migrations require.
     pub(crate) guard: &'e dyn StepGuard,
+    /// The number of the last step that the run has recorded already, beside the backup.
+    pub(crate) recorded_steps: i32,
 }
 
 impl Execution<'_> {
@@ -416,6 +434,7 @@ impl Execution<'_> {
             version: snapshot.version,
             options: &declared.lock.head.options,
             guard: self.guard,
+            recorded_steps: self.recorded_steps,
         };
         match self.plan.direction {
             Direction::Up => executor::upgrade(job).await,

@@ -10,7 +10,7 @@ use crate::changes::plan::{
 };
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::checksum::Width;
-use crate::migrations::{Ledger, Migration, ToolLedger};
+use crate::migrations::{Ledger, Migration, SquashState, ToolLedger};
 use crate::model::{CompiledMigration, Effect, RowWork};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
 use crate::postgres::lock_mode::LockMode;
@@ -20,7 +20,7 @@ use crate::snapshot::{DatabaseSnapshot, KeptTable};
 use crate::workflow::migrate::PreparedChange;
 use crate::workflow::reports::footprint_report::{FootprintReport, RowWorkReport};
 use crate::workflow::reports::plan_report::{
-    FileAction, LockReport, PlanDirection, PlanReport, StepReport, StopReport,
+    FileAction, LockReport, PlanDirection, PlanReport, RecordedBaseline, StepReport, StopReport,
 };
 
 /// refinery's history of this database, or the one that is to be made.
@@ -49,7 +49,11 @@ pub(crate) fn ledger(
             "ALTER TABLE {table} ALTER COLUMN version TYPE int8, and build the application's refinery with int8-versions"
         )));
     }
-    Ok(Ledger { also, ..Ledger::existing(table, width) })
+    let squashed = match &snapshot.squash {
+        Some(SquashState::All { baseline, replaced, .. }) => Some((*baseline, replaced.clone())),
+        _ => None,
+    };
+    Ok(Ledger { also, squashed, ..Ledger::existing(table, width) })
 }
 
 /// The table of the tool that the migrations were taken over from, where the project keeps it in step.
@@ -162,9 +166,20 @@ pub(crate) fn report(settings: &Settings, plan: &mut MigrationPlan, catalog: &Ca
         },
         steps: plan.steps.iter().map(|step| step_report(settings, step)).collect(),
         lost: Vec::new(),
+        squash: None,
         backup: None,
         stop: plan.stop.as_ref().map(stop_report),
         ahead: plan.ahead.iter().map(|row| row.id().to_string()).collect(),
+    }
+}
+
+/// The baseline that an upgrade records, where the history has all that it replaces.
+pub(crate) fn recorded_baseline(snapshot: &DatabaseSnapshot) -> Option<RecordedBaseline> {
+    match &snapshot.squash {
+        Some(SquashState::All { title, replaced, .. }) => {
+            Some(RecordedBaseline { baseline: title.clone(), replaces: replaced.len(), recorded: false })
+        }
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::changes::plan::Direction;
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
-use crate::migrations::{Ledger, ToolLedger};
+use crate::migrations::{Ledger, SQUASHED_NEXT, SquashState, ToolLedger};
 use crate::output::Progress;
 use crate::postgres::connection::{self, OwnedRow, RowError, Target, server_failure};
 use crate::postgres::sql::{QualifiedTable, identifier, literal};
@@ -187,6 +187,12 @@ pub(crate) fn refuse_unclear(settings: &Settings, snapshot: &DatabaseSnapshot) -
         )
         .code(ErrorCode::HISTORY_MALFORMED)
         .next("look at the table (\\d), and rename it or repair it"));
+    }
+    if let Some(partly @ SquashState::Some { .. }) = &snapshot.squash {
+        let what = format!("{}; nothing was changed", partly.in_words());
+        return Err(Failure::new(Exit::Refused, what)
+            .code(ErrorCode::HISTORY_PARTLY_SQUASHED)
+            .next(SQUASHED_NEXT));
     }
     let mut versions = std::collections::BTreeSet::new();
     let twice = snapshot.history.iter().flatten().find(|row| !versions.insert(row.version));

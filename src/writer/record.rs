@@ -331,6 +331,23 @@ impl WriteSession {
         version: Option<i64>,
         detail: Option<&str>,
     ) -> String {
+        self.step_record_of(&number.to_string(), action, version, detail)
+    }
+
+    /// The same for the step after all that this run has recorded.
+    pub fn next_step_record(&self, action: &str, detail: Option<&str>) -> String {
+        let last = format!("SELECT max(number) FROM trueup.steps WHERE run = {}", literal(self.run()));
+        self.step_record_of(&format!("coalesce(({last}), 0) + 1"), action, None, detail)
+    }
+
+    /// The same for a number that is an SQL expression.
+    fn step_record_of(
+        &self,
+        number: &str,
+        action: &str,
+        version: Option<i64>,
+        detail: Option<&str>,
+    ) -> String {
         let text = |value: Option<&str>| value.map_or_else(|| "NULL".to_owned(), literal);
         format!(
             "INSERT INTO trueup.steps (run, number, action, version, state, detail, ended_at) \

@@ -77,8 +77,8 @@ fn commands_of_other_tools_are_answered_with_trueups() {
         ("new", "trueup generate --empty NAME", "trueup help generate"),
         ("create", "trueup generate", "trueup help generate"),
         ("makemigrations", "trueup generate", "trueup help generate"),
-        ("reset", "This version has no command that empties", "trueup upgrade --dry-run"),
-        ("clean", "This version has no command that empties", "trueup upgrade --dry-run"),
+        ("clean", "trueup reset", "trueup reset --dry-run"),
+        ("recreate", "trueup reset", "trueup reset --dry-run"),
         ("pull", "trueup init --from-database", "trueup help init"),
     ] {
         for args in [&[word][..], &["help", word], &["--env", "x", word, "--to", "3"]] {

@@ -1,7 +1,6 @@
 //! How the statements of a migration are chosen: whom they keep waiting, and what code survives.
 
 use super::{at_first, files, generate, project, statements, text, upgrade};
-use crate::support;
 
 #[test]
 fn what_is_missing_is_written_proved_and_applied_without_losing_a_row() {

@@ -102,8 +102,14 @@ impl Project {
     }
 
     fn script(&self, plan: &MigrationPlan, exists: bool) -> String {
-        let history =
-            Ledger { table: HISTORY.into(), exists, width: Width::Four, awaits_schema: false, also: None };
+        let history = Ledger {
+            table: HISTORY.into(),
+            exists,
+            width: Width::Four,
+            awaits_schema: false,
+            also: None,
+            squashed: None,
+        };
         let session = EditorSession {
             search_path: "public, pg_temp".into(),
             lock_timeout: Duration::from_secs(3),

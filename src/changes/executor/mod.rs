@@ -66,6 +66,8 @@ pub struct Job<'j> {
     pub options: &'j ReadOptions,
     /// Checks the data before a step whose file requires data checks.
     pub guard: &'j dyn StepGuard,
+    /// The number of the last row that this run has in `trueup.steps` already.
+    pub recorded_steps: i32,
 }
 
 /// Runs the data checks that a migration requires, on a connection of its own.
@@ -121,7 +123,8 @@ struct Executor<'j> {
 
 impl<'j> Executor<'j> {
     fn new(job: Job<'j>, direction: Direction) -> Self {
-        Self { job, direction, next: 0, done: Vec::new(), kept: false, number: 0 }
+        let number = job.recorded_steps;
+        Self { job, direction, next: 0, done: Vec::new(), kept: false, number }
     }
 
     fn outcome(self, failure: Option<anyhow::Error>) -> Outcome {

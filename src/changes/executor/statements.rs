@@ -105,10 +105,10 @@ impl Executor<'_> {
     /// Which later record `r` of the migration makes its statements begin again with the first.
     fn restarted_by(&self) -> &'static str {
         match self.direction {
-            Direction::Up => "r.action IN ('revert', 'resolve')",
+            Direction::Up => "r.action IN ('revert', 'resolve', 'reset', 'squash')",
             // A whole migration that is reverted is a record without a statement.
             Direction::Down => {
-                "r.action IN ('apply', 'record', 'adopt', 'resolve') \
+                "r.action IN ('apply', 'record', 'adopt', 'resolve', 'reset') \
                  OR r.action = 'revert' AND r.state = 'done' AND r.statement IS NULL"
             }
         }

@@ -205,6 +205,7 @@ fn differences(lock: &Lock, found: &LiveDatabase<'_>, applied: usize) -> (Vec<Fi
         unchanged: &versions,
         in_scope: &in_scope,
         ignored: found.ignored,
+        partly_squashed: None,
         malformed_history: None,
         history_hidden: false,
         severities: &BTreeMap::new(),

@@ -30,7 +30,9 @@ impl MigrationPlan {
     /// Returns the script. `migrations` are the project's: checksums are computed from their texts.
     pub fn to_sql(&self, migrations: &[Migration], history: &Ledger, session: &EditorSession) -> String {
         let mut script = String::new();
-        self.head(&mut script);
+        let baseline = self.squashed(migrations, history);
+        self.head(&mut script, baseline.is_none());
+        script.extend(baseline);
         let creates = !history.exists && self.direction == Direction::Up && !self.steps.is_empty();
         if creates && !history.awaits_schema {
             let _ = writeln!(script, "{};\n", history.create());
@@ -65,11 +67,21 @@ impl MigrationPlan {
         script
     }
 
-    fn head(&self, script: &mut String) {
+    /// The transaction that records a baseline in the place of the migrations that it replaces, where an upgrade does that.
+    fn squashed(&self, migrations: &[Migration], history: &Ledger) -> Option<String> {
+        let (version, replaced) = history.squashed.as_ref().filter(|_| self.direction == Direction::Up)?;
+        let baseline = migrations.iter().find(|migration| migration.version == *version)?;
+        let (id, records) = (baseline.id(), history.squash(baseline, replaced));
+        let count = replaced.len();
+        Some(format!("-- Records {id} in the place of {count} migrations.\nBEGIN;\n{records};\nCOMMIT;\n\n"))
+    }
+
+    fn head(&self, script: &mut String, is_all: bool) {
         let verb = if self.direction == Direction::Up { "applies" } else { "reverts" };
         let titles: Vec<&str> = self.steps.iter().map(|step| step.title.as_str()).collect();
         match titles.as_slice() {
-            [] => script.push_str("-- There is nothing to do.\n"),
+            [] if is_all => script.push_str("-- There is nothing to do.\n"),
+            [] => {}
             _ => {
                 let _ = writeln!(script, "-- Written by trueup; {verb} {}.", titles.join(", "));
             }
@@ -259,6 +271,7 @@ mod tests {
             width: Width::Four,
             awaits_schema: false,
             also: None,
+            squashed: None,
         };
         let session = EditorSession {
             search_path: "public, pg_temp".into(),

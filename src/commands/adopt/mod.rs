@@ -448,6 +448,7 @@ fn plan(settings: &Settings, declared: &ProjectModel, versions: &BTreeSet<i64>) 
         direction: PlanDirection::Adopt,
         steps: migrations.map(step).collect(),
         lost: Vec::new(),
+        squash: None,
         backup: None,
         stop: None,
         ahead: Vec::new(),

@@ -9,6 +9,7 @@ use anyhow::Result;
 use crate::changes::plan::{MigrationPlan, Reversal};
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure};
+use crate::migrations::Migration;
 use crate::model::Lock;
 use crate::model::diagnosis::MigrationState;
 use crate::postgres::catalog::{Catalog, ObjectId};
@@ -59,6 +60,21 @@ fn lost(lock: &Lock, state: &MigrationState, plan: &MigrationPlan, live: &Catalo
     Reversal::of(lock, &reverted, &stays).lost(live)
 }
 
+/// Refuses to go back below a baseline that replaces older migrations: their down scripts are gone with them.
+fn refuse_below_baseline(migrations: &[Migration], to: i64) -> Result<(), Failure> {
+    let is_above =
+        |migration: &&Migration| !migration.directives.squashes.is_empty() && migration.version > to;
+    let Some(baseline) = migrations.iter().find(is_above) else { return Ok(()) };
+    let what = format!(
+        "--to {to} is below {}, which replaces {} migrations: their down scripts are gone with them; nothing was changed",
+        baseline.id(),
+        baseline.directives.squashes.len()
+    );
+    Err(Failure::new(Exit::Refused, what)
+        .code(ErrorCode::MIGRATION_UNKNOWN)
+        .next(format!("trueup downgrade --to {}; or restore a backup: trueup backup list", baseline.version)))
+}
+
 impl DowngradeArgs {
     fn version(&self) -> Result<i64, Failure> {
         self.to.parse().map_err(|_| {
@@ -84,6 +100,7 @@ impl MigrateCommand for DowngradeArgs {
         let Comparison { mut document, state } = comparison::compare(settings, target, declared, &snapshot)?;
         refuse_unclear(settings, &snapshot)?;
         comparison::refuse_other(settings, &document)?;
+        refuse_below_baseline(&declared.migrations, self.version()?)?;
         let mut plan =
             MigrationPlan::downgrade(&declared.lock, &declared.migrations, &state, self.version()?)?;
         migrate::refuse_drift(&plan, &document, declared, None)?;

@@ -17,7 +17,7 @@ use crate::backup::Manifest;
 use crate::changes::plan::CONTRACT_NEXT;
 use crate::error::Exit;
 use crate::migrations::history::Applied;
-use crate::migrations::{Migration, checksum, read_all};
+use crate::migrations::{Migration, SquashState, checksum, fold, read_all};
 use crate::model::CompiledMigration;
 use crate::model::diagnosis::MigrationState;
 use crate::postgres::connection::Target;
@@ -78,9 +78,15 @@ fn evaluate(
     args: &StatusArgs,
     target: &Target,
     migrations: &[Migration],
-    snapshot: StatusSnapshot,
+    mut snapshot: StatusSnapshot,
     stored: Option<Vec<Manifest>>,
 ) -> StatusReport {
+    if settings.migrations.tool.is_none() {
+        // The history was read before the files were.
+        let (rows, squash) = fold(snapshot.history.take().unwrap_or_default(), migrations);
+        snapshot.squash = squash;
+        snapshot.history = snapshot.history_table.as_ref().map(|_| rows);
+    }
     let rows = snapshot.history.as_deref().unwrap_or_default();
     let unchanged = checksum::unchanged(migrations, rows);
     let history = history(migrations, rows, &unchanged, &snapshot);
@@ -91,6 +97,7 @@ fn evaluate(
             "version {was} was applied with the text of the file that has version {is} now: it was renumbered"
         )
     }));
+    notes.extend(snapshot.squash.as_ref().map(SquashState::in_words));
     notes.extend(environment_mark::note(settings, target, marked.as_ref()));
     let identity = snapshot.identity;
     let internal = snapshot.internal.unwrap_or_default();

@@ -122,7 +122,9 @@ impl MigrateCommand for UpgradeArgs {
         if let Some(step) = plan.steps.first() {
             plan_steps::refuse_missing_schema(settings, &ledger, Some(&lock.migrations[step.index]))?;
         }
-        document.plan = Some(plan_steps::report(settings, &mut plan, &snapshot.catalog));
+        let mut report = plan_steps::report(settings, &mut plan, &snapshot.catalog);
+        report.squash = plan_steps::recorded_baseline(&snapshot);
+        document.plan = Some(report);
         Ok(PreparedChange { snapshot, state, document, plan, ledger, policy: None })
     }
 

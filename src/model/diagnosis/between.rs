@@ -156,6 +156,7 @@ pub fn between(
         unchanged: &BTreeSet::new(),
         in_scope: &|_| true,
         ignored: &|_| false,
+        partly_squashed: None,
         malformed_history: None,
         history_hidden: false,
         severities: &Default::default(),

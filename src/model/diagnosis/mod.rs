@@ -68,6 +68,8 @@ pub struct Facts<'f> {
     pub in_scope: &'f dyn Fn(&ObjectId) -> bool,
     /// Which objects are left out on purpose, with all that belongs to them.
     pub ignored: &'f dyn Fn(&ObjectId) -> bool,
+    /// What the history has of the migrations that a baseline replaces, where it has only some of them.
+    pub partly_squashed: Option<&'f str>,
     /// A history table that has not the columns of one.
     pub malformed_history: Option<&'f str>,
     /// There is a history that this role may not read.
@@ -228,6 +230,10 @@ pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
     let nothing_to_say = differences.is_empty() || rules::is_empty(facts, &state);
     if let Some(other) = if nothing_to_say { None } else { rules::other_database(facts) } {
         return Diagnosis { findings: graded(vec![other], facts), state };
+    }
+    // Which of the old migrations made what differs, no file says any more.
+    if facts.partly_squashed.is_some() {
+        return Diagnosis { findings: graded(rules::partly_squashed(facts, &state), facts), state };
     }
     let mut findings = match nothing_to_say {
         true => Vec::new(),

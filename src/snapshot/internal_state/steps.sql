@@ -6,7 +6,7 @@ SELECT s.run, s.number, s.action, s.version, s.name, s.statement, left(s.text, 1
                run, number, action, version, name, statement, text, state, started_at, detail
           FROM (SELECT run, number, action, version, name, statement, text, state, started_at, detail
                   FROM ONLY trueup.steps OFFSET 0) AS every
-         WHERE version IS NOT NULL AND action IN ('apply', 'revert', 'record', 'adopt', 'resolve')
+         WHERE version IS NOT NULL AND action IN ('apply', 'revert', 'record', 'adopt', 'resolve', 'reset', 'squash')
            -- A statement that failed and left nothing behind is as if it had not been begun.
            AND NOT (state = 'failed' AND statement IS NULL)
          ORDER BY version, started_at DESC, run DESC, number DESC) AS s

@@ -13,7 +13,7 @@ use crate::cli::FailOn;
 use crate::data::seeds;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, LOCK_FILE, Location, Severity, Summary};
-use crate::migrations::{Migration, checksum};
+use crate::migrations::{Migration, SquashState, checksum};
 use crate::model::diagnosis::{self, Basis, Diagnosis, Facts, MigrationState};
 use crate::model::{CompiledMigration, Declarations, DeclaredBy, Lock, SchemaFile};
 use crate::postgres::catalog::reader::ReadOptions;
@@ -175,10 +175,15 @@ fn diagnose(
     let internal = snapshot.internal.as_ref();
     let mut recorded =
         internal.map(|internal| recorded_state(internal, migrations, &mut notes)).unwrap_or_default();
+    let partly = match &snapshot.squash {
+        Some(partly @ SquashState::Some { .. }) => Some(partly.in_words()),
+        _ => None,
+    };
     recorded.renumbered = checksum::renumbered(migrations, rows, &unchanged);
     let Diagnosis { mut findings, state } = diagnosis::diagnose(&Facts {
         database: &snapshot.identity.database,
         server: snapshot.version,
+        partly_squashed: partly.as_deref(),
         live: &snapshot.catalog,
         history: snapshot.history.as_deref(),
         assumed: false,
@@ -200,6 +205,11 @@ fn diagnose(
         other_tool::hand_over(tool, &mut findings);
     }
     locate(settings, migrations, &mut findings);
+    if let Some(squash @ SquashState::All { .. }) =
+        snapshot.squash.as_ref().filter(|_| settings.command != "upgrade")
+    {
+        notes.push(squash.in_words());
+    }
     notes.extend(absent_seeds(declared, snapshot, &state));
     notes.extend(environment_mark::note(settings, target, snapshot.mark()));
     if snapshot.identity.standby && !recorded.unfinished.is_empty() {

@@ -52,6 +52,21 @@ pub(crate) fn authors(
     Ok(authors)
 }
 
+/// Which of these files are not as a commit has them: changed, new, or ignored.
+///
+/// # Errors
+/// Why that is not known, in words: no git, no repository.
+pub(crate) fn uncommitted(
+    project: &Path,
+    files: impl IntoIterator<Item = impl AsRef<Path>>,
+) -> Result<Vec<String>, String> {
+    let options = ["status", "--porcelain", "--untracked-files=all", "--ignored", "--"].map(OsStr::new);
+    let files: Vec<_> = files.into_iter().collect();
+    let args = options.into_iter().chain(files.iter().map(|file| file.as_ref().as_os_str()));
+    let found = git(project, args)?;
+    Ok(found.lines().map(|line| line.trim().to_owned()).collect())
+}
+
 fn git(project: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String, String> {
     let mut git = Command::new("git");
     let output = git.arg("-C").arg(project).args(args).output();

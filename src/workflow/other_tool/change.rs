@@ -15,6 +15,7 @@ use crate::changes::plan::{Affected, Direction, Reversal};
 use crate::cli::WriteArgs;
 use crate::error::{ErrorCode, Exit, Failure, exit_of};
 use crate::migrations::tools::MigrationTool;
+use crate::model::diagnosis::MigrationState;
 use crate::output;
 use crate::postgres::connection::Session;
 use crate::postgres::sql::identifier;
@@ -69,8 +70,7 @@ const MOST_NAMED: usize = 5;
 /// # Errors
 /// With the exit codes of the contract.
 pub(crate) async fn run(settings: &Settings, asked: &ToolChange<'_>, mut stop: StopSignal) -> Result<Exit> {
-    refuse_role(settings, asked.tool)?;
-    place::refuse_missing_directory(settings)?;
+    refuse_place(settings, asked.tool)?;
     if let ToolGoal::BackTo(_) = asked.goal {
         revert::refuse_tool(settings, asked.tool)?;
     }
@@ -106,6 +106,59 @@ pub(crate) async fn run(settings: &Settings, asked: &ToolChange<'_>, mut stop: S
     print(settings, asked, document, run)
 }
 
+/// Refuses what the tool cannot be run with.
+fn refuse_place(settings: &Settings, tool: MigrationTool) -> Result<(), Failure> {
+    refuse_role(settings, tool)?;
+    place::refuse_missing_directory(settings)
+}
+
+/// Refuses a tool that cannot be run here, before anything is done for it.
+///
+/// # Errors
+/// Exit 2 and 4.
+pub(crate) fn refuse_unusable(settings: &Settings, tool: MigrationTool) -> Result<(), Failure> {
+    refuse_place(settings, tool)?;
+    match place::apply_command(settings, tool)?.first() {
+        Some(program) => refuse_missing_program(settings, tool, "command", program),
+        None => Ok(()),
+    }
+}
+
+fn refuse_missing_program(
+    settings: &Settings,
+    tool: MigrationTool,
+    setting: &'static str,
+    program: &str,
+) -> Result<(), Failure> {
+    match is_there(settings, program) {
+        true => Ok(()),
+        false => Err(not_started(tool, setting, program, "there is no such program in PATH")),
+    }
+}
+
+/// Lets the tool apply all of its migrations to a database that has none of them, in a run that has begun. The titles of what
+/// was applied.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn apply_from_nothing(
+    settings: &Settings,
+    tool: MigrationTool,
+    declared: &ProjectModel,
+    nothing: &MigrationState,
+    write: &WriteArgs,
+    writing: &mut WriteCommand<'_>,
+) -> Result<Vec<String>> {
+    let goal = ToolGoal::Newest;
+    let asked = ToolChange { tool, goal, write, no_backup: true, strict: false, dry_run: false };
+    let snapshot = writing.take_snapshot(declared).await?;
+    let document = comparison::compare(settings, &writing.target, declared, &snapshot)?.document;
+    let planned = ToolWork::upgrade(settings, tool, &declared.lock, nothing)?;
+    let before = Prepared { snapshot, document, applied: BTreeSet::new(), work: planned };
+    let (_, run) = work(settings, &asked, declared, &before, writing).await?;
+    Ok(run.applied)
+}
+
 /// Everything up to the operator's yes.
 async fn ask<'s>(
     settings: &'s Settings,
@@ -121,10 +174,7 @@ async fn ask<'s>(
         return Ok((writing, declared, prepared, None));
     };
     let program = &program.words[0];
-    if !is_there(settings, program) {
-        let why = "there is no such program in PATH";
-        return Err(not_started(asked.tool, work.setting(), program, why).into());
-    }
+    refuse_missing_program(settings, asked.tool, work.setting(), program)?;
     let session = writing.writer.read_session().await?;
     let backup = backup_policy(settings, asked, &prepared.snapshot, !asked.dry_run, session).await?.plan;
     if !asked.dry_run {

@@ -21,6 +21,9 @@ pub(crate) struct PlanReport {
     /// What is dropped with its values: a downgrade.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) lost: Vec<LossReport>,
+    /// The baseline that is recorded in the place of the migrations that it replaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) squash: Option<RecordedBaseline>,
     /// The backup that comes before it; `None` for what changes nothing but the history.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) backup: Option<BackupPlan>,
@@ -30,6 +33,24 @@ pub(crate) struct PlanReport {
     /// What the database has and the project does not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) ahead: Vec<String>,
+}
+
+/// A baseline that is recorded without being run: the history has all migrations that it replaces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RecordedBaseline {
+    /// `V40__baseline`
+    pub(crate) baseline: String,
+    /// How many migrations it replaces.
+    pub(crate) replaces: usize,
+    /// Whether it is recorded now.
+    pub(crate) recorded: bool,
+}
+
+impl RecordedBaseline {
+    /// What is done, without its verb.
+    pub(crate) fn in_words(&self) -> String {
+        format!("{} in the place of {}", self.baseline, plural(self.replaces, "migration"))
+    }
 }
 
 /// What a plan does.
@@ -137,6 +158,9 @@ impl PlanReport {
             .map(|sentence| Text::new(sentence).tone(Tone::Warning))
             .fold(View::new().table(table), View::text)
             .then(LossReport::view(&self.lost));
+        if let Some(squash) = &self.squash {
+            view = view.line(format!("record {}: no SQL is run for it", squash.in_words()));
+        }
         if let Some(backup) = &self.backup {
             view = view.line(backup.summary());
         }
@@ -161,8 +185,12 @@ impl PlanReport {
     /// What was done, and what the check afterwards found.
     pub(crate) fn outcome(&self, report: &SchemaReport) -> View {
         let mut view = View::new().headline(report.headline());
-        if report.applied.is_empty() {
+        let recorded = self.squash.as_ref().filter(|squash| squash.recorded);
+        if report.applied.is_empty() && recorded.is_none() {
             view = view.then(self.steps_view());
+        }
+        if let Some(squash) = recorded {
+            view = view.line(format!("recorded {}", squash.in_words()));
         }
         if let Some(backup) = &report.backup {
             view = view.line(format!("backup: {}", backup.summary()));
@@ -217,6 +245,10 @@ impl PlanReport {
             |current| format!("the database is at V{current}"),
         );
         match (report.applied.len(), self.steps.len()) {
+            (0, 0) if let Some(squash) = &self.squash => match squash.recorded {
+                true => format!("done: recorded {}; {now}", squash.in_words()),
+                false => format!("dry run: {} would be recorded; nothing was changed", squash.in_words()),
+            },
             (0, 0) if self.stop.is_some() => format!("nothing was applied: {now}"),
             (0, 0) if report.migrations == 0 && self.direction == PlanDirection::Up => {
                 "nothing to do: this project has no migrations".to_owned()

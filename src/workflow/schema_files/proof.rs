@@ -209,6 +209,7 @@ fn with_facts<T>(
         unchanged: &BTreeSet::new(),
         in_scope: &|id| in_scope(settings, id),
         ignored: &|id| named(&settings.database.ignore, id),
+        partly_squashed: None,
         malformed_history: None,
         history_hidden: false,
         severities: &BTreeMap::new(),

@@ -24,8 +24,6 @@ use crate::writer::{StepError, Work};
 
 /// How often planning is repeated when rows change between planning and writing.
 const ROUNDS: usize = 3;
-/// The number of this step in the record of the run, after the backup's.
-const STEP: usize = 1;
 /// The name of this step in messages.
 const WHAT: &str = "the seeds";
 
@@ -116,7 +114,7 @@ async fn attempt(
         "changed": seed_plan.count(TablePlan::updates),
         "tables": seed_plan.tables.iter().map(|table| table.id.to_string()).collect::<Vec<_>>(),
     });
-    let mut records = vec![writing.writer.step_record(STEP, "seed", None, Some(&detail.to_string()))];
+    let mut records = vec![writing.writer.next_step_record("seed", Some(&detail.to_string()))];
     records.extend(seeds::records(&planned, writing.writer.run()));
     records.extend(seeds::records_of_dropped(&seed_plan.dropped_tables()));
     let records = records.join(";\n");

@@ -141,6 +141,7 @@ async fn nothing_found(scratch: &Scratch, database: &ScratchDatabase, lock: &Loc
         in_scope: &|_| true,
         ignored: &|_| false,
         history_hidden: false,
+        partly_squashed: None,
         malformed_history: survey.malformed_history.as_deref(),
         severities: &BTreeMap::new(),
     });

@@ -191,6 +191,7 @@ fn diagnosed([live, applied, last, model]: &Four<Catalog>) -> Diagnosis {
         unchanged: &BTreeSet::from([1]),
         in_scope: &|_| true,
         ignored: &|_| false,
+        partly_squashed: None,
         malformed_history: None,
         history_hidden: false,
         severities: &BTreeMap::new(),

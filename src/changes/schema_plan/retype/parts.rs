@@ -28,6 +28,13 @@ pub(super) fn reads(object: &Object, column: &RetypedColumn) -> bool {
     if own.iter().any(|own| object.id == *own || object.is(Attribute::OwnedBy, &own.to_string())) {
         return true;
     }
+    // Most objects are of other tables; their texts need not be read word by word.
+    let table = id.relation.as_deref().unwrap_or_default();
+    let is_near =
+        object.id.relation == id.relation || object.attributes.iter().any(|(_, value)| value.contains(table));
+    if !is_near {
+        return false;
+    }
     let is_beside = object.id.kind == Kind::Column && object.get(Attribute::Generated).is_none();
     let concerned = ddl::needs(object).contains(&ddl::relation_name(id))
         || object.get(Attribute::OnTable).is_some_and(|table| *table == id.relation_path());

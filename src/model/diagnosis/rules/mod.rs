@@ -10,6 +10,7 @@ mod history_edited;
 mod history_failed;
 mod history_malformed;
 mod history_missing;
+mod history_partly_squashed;
 mod history_skipped;
 mod likeness;
 mod migration_pending;
@@ -49,6 +50,7 @@ pub const RULES: &[Rule] = &[
     database_other::RULE,
     history_malformed::RULE,
     history_missing::RULE,
+    history_partly_squashed::RULE,
     history_failed::RULE,
     history_edited::RULE,
     history_skipped::RULE,
@@ -61,6 +63,12 @@ pub const RULES: &[Rule] = &[
 /// Runs every rule.
 pub(super) fn findings(facts: &Facts<'_>, state: &MigrationState, differing: &Differing) -> Vec<Finding> {
     RULES.iter().flat_map(|rule| (rule.find)(rule, facts, state, differing)).collect()
+}
+
+/// The one finding of a database that has only some of the migrations that a baseline replaces.
+pub(super) fn partly_squashed(facts: &Facts<'_>, state: &MigrationState) -> Vec<Finding> {
+    let rule = &history_partly_squashed::RULE;
+    (rule.find)(rule, facts, state, &Differing::new())
 }
 
 /// How many tables a catalog has.

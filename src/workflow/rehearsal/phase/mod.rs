@@ -131,7 +131,8 @@ async fn carry_out(
     let guard: &dyn StepGuard = if real_rows { &required } else { &filled };
     let outcome = writing
         .recorded(&marking, None, async |writing| {
-            let execution = Execution { plan: &plan, ledger, applied: state.applied, guard };
+            let execution =
+                Execution { plan: &plan, ledger, applied: state.applied, guard, recorded_steps: 0 };
             let outcome =
                 execution.run(settings, declared, &snapshot, &mut writing.writer, &mut commits).await;
             Ok((Exit::Clean, outcome))
