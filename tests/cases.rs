@@ -31,6 +31,14 @@ fn cases_are_as_expected() {
     corpus::run(&cases, &Servers { live, compile }, update).assert_passed();
 }
 
+/// What somebody changed by hand is brought back, and a check finds nothing of it any more.
+#[test]
+fn drift_is_fixed() {
+    let filter = std::env::var("CASE").unwrap_or_default();
+    let (live, compile) = (support::server(), support::server());
+    corpus::fix(&corpus::cases(&filter), &Servers { live, compile }).assert_passed();
+}
+
 /// A misspelled file would be no part of its case, and nobody would notice.
 #[test]
 fn cases_are_well_formed() {

@@ -14,6 +14,7 @@ mod adopt;
 mod backup;
 mod beside;
 mod causes;
+mod check_fix;
 mod command_line;
 mod compile;
 mod connect;

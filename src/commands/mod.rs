@@ -50,7 +50,7 @@ use crate::workflow::reports::metrics;
 
 registry::commands! {
     init: reads InitArgs,
-    check: reads CheckArgs,
+    check: reads_or_writes(fix) CheckArgs,
     why: reads WhyArgs,
     status: reads StatusArgs,
     ready: reads ReadyArgs,

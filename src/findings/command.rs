@@ -16,6 +16,8 @@ pub enum Command {
     Adopt,
     /// `trueup check`
     Check,
+    /// `trueup check --fix --dry-run`
+    CheckFix,
     /// `trueup compile`
     Compile,
     /// `trueup generate`
@@ -58,6 +60,7 @@ impl Command {
         match self {
             Self::Adopt => fixed(&["trueup", "adopt"]),
             Self::Check => fixed(&["trueup", "check"]),
+            Self::CheckFix => fixed(&["trueup", "check", "--fix", "--dry-run"]),
             Self::Compile => fixed(&["trueup", "compile"]),
             Self::Generate => fixed(&["trueup", "generate"]),
             Self::Seed => fixed(&["trueup", "seed"]),
@@ -87,6 +90,7 @@ impl Command {
         vec![
             Self::Adopt,
             Self::Check,
+            Self::CheckFix,
             Self::Compile,
             Self::Generate,
             Self::Seed,

@@ -37,6 +37,8 @@ pub struct Settings {
     pub lint: LintSettings,
     /// `check --only`; empty: all objects.
     pub only: Patterns,
+    /// The codes of findings in `check --only`; empty: all.
+    pub only_codes: Vec<String>,
     /// The source of the throwaway server.
     pub scratch: ScratchSettings,
     /// The extensions in `[compile] assume_extensions`.
@@ -200,6 +202,7 @@ impl Settings {
             check,
             lint,
             only: Patterns::default(),
+            only_codes: Vec::new(),
             environment,
             environment_asked_for,
             environments,

@@ -10,6 +10,7 @@ pub(crate) mod confirmation;
 pub(crate) mod data_checks;
 pub(crate) mod deliver;
 pub(crate) mod doctor;
+pub(crate) mod drift_fix;
 pub(crate) mod environment_mark;
 pub(crate) mod file_set;
 pub(crate) mod gate;

@@ -13,6 +13,7 @@ use crate::migrations::checksum::Width;
 use crate::migrations::{Ledger, Migration, SquashState, ToolLedger};
 use crate::model::{CompiledMigration, Effect, RowWork};
 use crate::postgres::catalog::{Catalog, Kind, ObjectId};
+use crate::postgres::connection::ServerVersion;
 use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::{QualifiedTable, identifier, schemas_of_path};
 use crate::project::Settings;
@@ -211,7 +212,12 @@ fn footprints(settings: &Settings, step: &Step) -> Vec<FootprintReport> {
     FootprintReport::all(&version, &file, &statements, &step.footprints, step.transactional)
 }
 
-fn lock_report(relation: &ObjectId, mode: LockMode, works: &BTreeMap<SmolStr, RowWork>) -> LockReport {
+/// A lock, with what is done to rows while it is held.
+pub(crate) fn lock_report(
+    relation: &ObjectId,
+    mode: LockMode,
+    works: &BTreeMap<SmolStr, RowWork>,
+) -> LockReport {
     let blocks = match (mode.blocks_readers(), mode.blocks_writers()) {
         (true, _) => "readers and writers",
         (false, true) => "writers",
@@ -222,13 +228,18 @@ fn lock_report(relation: &ObjectId, mode: LockMode, works: &BTreeMap<SmolStr, Ro
     LockReport { relation: name, mode: mode.name(), blocks, rows: None, bytes: None, work, estimate: None }
 }
 
-/// A prepared plan as one script.
-pub(crate) fn script(settings: &Settings, prepared: &PreparedChange, migrations: &[Migration]) -> String {
-    let session = EditorSession {
+/// The settings under which a script runs elsewhere.
+pub(crate) fn editor_session(settings: &Settings, server: ServerVersion) -> EditorSession {
+    EditorSession {
         search_path: settings.database.search_path.clone(),
         lock_timeout: settings.migrations.lock_timeout,
         set_role: settings.database.set_role.clone(),
-        server: prepared.snapshot.version,
-    };
+        server,
+    }
+}
+
+/// A prepared plan as one script.
+pub(crate) fn script(settings: &Settings, prepared: &PreparedChange, migrations: &[Migration]) -> String {
+    let session = editor_session(settings, prepared.snapshot.version);
     prepared.plan.to_sql(migrations, &prepared.ledger, &session)
 }

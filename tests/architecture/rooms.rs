@@ -163,6 +163,23 @@ pub(crate) const ROOMS: &[Room] = &[
             "writer",
         ],
     ),
+    room(
+        "changes/drift_fix",
+        &[
+            "changes/executor",
+            "changes/plan",
+            "changes/schema_plan",
+            "error",
+            "findings",
+            "migrations",
+            "postgres/catalog",
+            "postgres/connection",
+            "postgres/ddl",
+            "postgres/lock_mode",
+            "postgres/sql",
+            "writer",
+        ],
+    ),
     room("output", &["backup", "error", "findings", "plain_file", "postgres/sql", "text", "writer"]),
     room("cli", &["findings", "output", "postgres/sql", "text"]),
     room(
@@ -184,6 +201,7 @@ pub(crate) const ROOMS: &[Room] = &[
         "workflow",
         &[
             "backup",
+            "changes/drift_fix",
             "changes/executor",
             "changes/estimate",
             "changes/lint",
@@ -219,6 +237,7 @@ pub(crate) const ROOMS: &[Room] = &[
         "commands",
         &[
             "backup",
+            "changes/drift_fix",
             "changes/executor",
             "changes/lint",
             "changes/plan",

@@ -19,6 +19,7 @@
 
 mod build;
 mod expect;
+mod fix;
 mod spec;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,7 +61,7 @@ impl Report {
         let told: Vec<_> = self.failed.iter().map(|(name, why)| format!("== {name}\n{why}")).collect();
         assert!(
             self.failed.is_empty(),
-            "{} of {} cases are not as expected; UPDATE_EXPECTED=1 accepts what was found\n\n{}",
+            "{} of {} cases are not as expected; UPDATE_EXPECTED=1 accepts what `check` has found\n\n{}",
             self.failed.len(),
             self.failed.len() + self.passed.len(),
             told.join("\n")
@@ -90,6 +91,19 @@ pub(crate) fn cases(filter: &str) -> Vec<Case> {
 
 /// Runs cases, some at a time. With `update`, what was found becomes what is expected.
 pub(crate) fn run(cases: &[Case], servers: &Servers, update: bool) -> Report {
+    each(cases, servers, &|case, servers| run_one(case, servers, update))
+}
+
+/// Lets `check --fix` repair the databases of cases, some at a time.
+pub(crate) fn fix(cases: &[Case], servers: &Servers) -> Report {
+    each(cases, servers, &fix::run)
+}
+
+fn each(
+    cases: &[Case],
+    servers: &Servers,
+    work: &(dyn Fn(&Case, &Servers) -> Result<(), String> + Sync),
+) -> Report {
     let next = AtomicUsize::new(0);
     let report = Mutex::new(Report::default());
     let worker = || {
@@ -98,7 +112,7 @@ pub(crate) fn run(cases: &[Case], servers: &Servers, update: bool) -> Report {
             let outcome = match case.unfit(servers) {
                 Some(why) => Err(why),
                 // A case that cannot be built must not hide the others.
-                None => Ok(catch_unwind(AssertUnwindSafe(|| run_one(case, servers, update)))
+                None => Ok(catch_unwind(AssertUnwindSafe(|| work(case, servers)))
                     .unwrap_or_else(|panic| Err(said(panic.as_ref())))),
             };
             let mut report = report.lock().expect("no panic");

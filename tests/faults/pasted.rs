@@ -127,8 +127,8 @@ fn every_report_says_where_the_sql_is() {
     project.build(&database);
     database.exec("ALTER TABLE t ALTER id DROP NOT NULL");
     let check = |args: &[&str]| project.check(&database).args(args).run();
-    check(&[]).says("next: run the SQL above");
-    check(&["-q"]).lacks("above").says("next: trueup check");
+    check(&[]).says(["run the SQL below", "next: trueup check --fix --dry-run"]);
+    check(&["-q"]).lacks("above").says("next: trueup check --fix --dry-run");
     check(&["--format", "markdown"]).says("| run the SQL below |");
 }
 

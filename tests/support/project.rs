@@ -93,17 +93,22 @@ impl Project {
             database.exec(&fs::read_to_string(self.path().join("schema/model.sql")).unwrap());
             return;
         }
+        migrations.iter().for_each(|migration| database.exec(&migration.sql));
+        self.record(database);
+    }
+
+    /// Records all migrations as applied, as refinery does.
+    pub(crate) fn record(&self, database: &TestDatabase) {
         database.exec(
             "CREATE TABLE public.refinery_schema_history(version INT4 PRIMARY KEY, name VARCHAR(255), \
              applied_on VARCHAR(255), checksum VARCHAR(255))",
         );
-        for migration in &migrations {
-            database.exec(&migration.sql);
+        for migration in read_directory(&self.path().join("migrations")).unwrap() {
             database.exec(&format!(
                 "INSERT INTO public.refinery_schema_history VALUES ({}, '{}', '2025-02-03T09:30:00Z', '{}')",
                 migration.version,
                 migration.name,
-                checksum::written(migration, checksum::Width::Four)
+                checksum::written(&migration, checksum::Width::Four)
             ));
         }
     }

@@ -5,7 +5,7 @@
 
 mod adopt;
 mod non_transactional;
-mod postcondition;
+pub(in crate::changes) mod postcondition;
 mod refusal;
 mod resolve;
 mod revert;
@@ -13,7 +13,7 @@ mod sent;
 mod statements;
 mod upgrade;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,8 @@ use crate::error::{ErrorCode, Exit, Failure};
 use crate::migrations::{Ledger, Migration};
 use crate::model::diff;
 use crate::model::{Effect, Lock, effects_to_text};
-use crate::postgres::catalog::Catalog;
 use crate::postgres::catalog::reader::{self, ReadOptions};
+use crate::postgres::catalog::{Catalog, ObjectId};
 use crate::postgres::connection::{ServerVersion, Session};
 use crate::postgres::lock_mode::LockMode;
 use crate::postgres::sql::literal;
@@ -347,7 +347,12 @@ fn delete_stale_texts(versions: impl IntoIterator<Item = i64>) -> String {
 /// The relations whose lock holders a step waits for outside of the lock queue. Locks that do not block writers are
 /// left out.
 fn locks_to_wait_for(step: &Step) -> Vec<WantedLock> {
-    let held = step.held.iter().filter(|(_, mode)| mode.blocks_writers());
+    wanted_locks(&step.held)
+}
+
+/// Those of the locks that block writers, with what each conflicts with.
+pub(in crate::changes) fn wanted_locks(held: &BTreeMap<ObjectId, LockMode>) -> Vec<WantedLock> {
+    let held = held.iter().filter(|(_, mode)| mode.blocks_writers());
     held.map(|(relation, mode)| {
         let conflicting = LockMode::ALL.into_iter().filter(|other| mode.conflicts_with(*other));
         WantedLock {

@@ -15,7 +15,7 @@ use crate::postgres::sql::{literal, qualified};
 
 /// What became of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum StatementState {
+pub(in crate::changes) enum StatementState {
     /// It was done.
     Done,
     /// It was not done, and nothing of it exists.
@@ -38,7 +38,10 @@ pub(super) enum StatementState {
 ///
 /// # Errors
 /// The server's and the connection's.
-pub(super) async fn before(session: &mut Session, outside: &NonTransactional) -> Result<Option<String>> {
+pub(in crate::changes) async fn before(
+    session: &mut Session,
+    outside: &NonTransactional,
+) -> Result<Option<String>> {
     Ok(match outside {
         NonTransactional::CreateIndex { name: Some(name), table, .. } => {
             let found = index(session, name, &table.to_string()).await?;
@@ -57,7 +60,7 @@ pub(super) async fn before(session: &mut Session, outside: &NonTransactional) ->
 ///
 /// # Errors
 /// The server's and the connection's.
-pub(super) async fn check(
+pub(in crate::changes) async fn check(
     session: &mut Session,
     outside: &NonTransactional,
     before: Option<&str>,

@@ -70,6 +70,14 @@ pub fn lost_labels<'c>(from: &'c Catalog, to: &Catalog) -> Vec<(&'c Object, Vec<
     lost.collect()
 }
 
+/// What repairs a database as it runs, in parts that are in one transaction or none, and the differences for which there is no
+/// statement. What code survives is no question: it runs on what is declared.
+pub fn repairs(changes: Vec<CatalogChange>) -> (Vec<PlannedMigration>, Vec<(ObjectId, Option<String>)>) {
+    let (mut steps, without) = steps(changes);
+    steps.iter_mut().for_each(|step| step.contract = false);
+    (divide::divide(steps), without)
+}
+
 /// The steps in an order that PostgreSQL accepts, and what has none.
 fn steps(mut changes: Vec<CatalogChange>) -> (Vec<PlannedStep>, Vec<(ObjectId, Option<String>)>) {
     circles::break_circles(&mut changes);

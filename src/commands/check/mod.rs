@@ -1,6 +1,7 @@
-//! `trueup check`: every difference between the live database and the declared model. It writes nothing at all.
+//! `trueup check`: every difference between the live database and the declared model. Without `--fix` it writes nothing at all.
 
 pub(super) mod args;
+pub(super) mod fix;
 
 use anyhow::Result;
 

@@ -11,7 +11,7 @@ use super::fold::Group;
 use super::migration_state::{Basis, MigrationState};
 use super::origin::Origins;
 use super::{Facts, RecordedState, objects, remedy};
-use crate::findings::{Change, Hazard};
+use crate::findings::{Change, Finding, Hazard};
 use crate::model::{Head, Lock};
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl::{DdlAction, DdlChange};
@@ -30,6 +30,11 @@ pub struct Decided {
 pub(super) enum Allowed<'a> {
     /// It repairs a database: it loses no values, and what is likely to be renamed is.
     Repairs,
+    /// The same in steps such that nobody waits for them.
+    Fixes {
+        /// Whether values may be lost.
+        destructive: bool,
+    },
     /// It is a migration: what is declared no more goes, with its values.
     Migrates {
         decided: &'a Decided,
@@ -41,7 +46,7 @@ pub(super) enum Allowed<'a> {
 impl Allowed<'_> {
     /// Whether what holds rows may be dropped.
     pub(super) fn loses_values(self) -> bool {
-        matches!(self, Self::Migrates { .. })
+        matches!(self, Self::Migrates { .. } | Self::Fixes { destructive: true })
     }
 
     /// Whether there are statements that cannot be in one transaction with others.
@@ -51,7 +56,7 @@ impl Allowed<'_> {
 
     /// Whether statements are split such that readers and writers go on.
     pub(super) fn works_in_steps(self) -> bool {
-        matches!(self, Self::Migrates { in_steps: true, .. })
+        matches!(self, Self::Migrates { in_steps: true, .. } | Self::Fixes { .. })
     }
 
     /// Whether rows that are there already get a value in this column.
@@ -114,6 +119,8 @@ fn holds_values(kind: Kind) -> bool {
 pub struct CatalogChange {
     /// The object, by its name in the second catalog where it is there.
     pub object: ObjectId,
+    /// The code of a finding about it.
+    pub code: String,
     /// Which of the two has it.
     pub change: Change,
     /// The statements, in groups. There are none where the difference goes with another one, or cannot be brought about.
@@ -177,9 +184,14 @@ pub fn between(
         knows_privileges: head.options.privileges,
         allowed: decided.map_or(Allowed::Repairs, |decided| Allowed::Migrates { decided, in_steps }),
     };
-    let found = objects::found(&resolver, differences, &parents_of(from, to)).into_iter();
-    let changes = found.map(|(object, finding)| CatalogChange {
+    changes_of(objects::found(&resolver, differences, &parents_of(from, to)))
+}
+
+/// The changes that are the remedies of findings.
+pub(super) fn changes_of(found: Vec<(ObjectId, Finding)>) -> Vec<CatalogChange> {
+    let changes = found.into_iter().map(|(object, finding)| CatalogChange {
         object,
+        code: finding.code,
         change: finding.change,
         changes: finding.remedy.changes,
         hazards: finding.remedy.hazards,

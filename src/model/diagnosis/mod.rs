@@ -6,7 +6,6 @@ mod cause;
 mod closest;
 mod differences;
 mod fold;
-mod gently;
 mod migration_state;
 mod objects;
 mod origin;
@@ -14,6 +13,7 @@ mod recorded;
 mod remedy;
 mod rename;
 mod renaming;
+mod repairs;
 mod rows;
 pub mod rules;
 mod runnable;
@@ -40,6 +40,7 @@ use differences::{differences, parents_of};
 pub use migration_state::{Basis, MigrationState};
 use origin::Origins;
 pub use recorded::{Accepted, Edit, RecordedState, Unfinished};
+pub use repairs::repairs;
 pub use rows::{BehindColumn, seeded, sequence_behind};
 
 /// Everything that a diagnosis is made from.
@@ -193,40 +194,72 @@ impl Facts<'_> {
     }
 }
 
-/// Diagnoses.
-pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
-    let mut state = facts.state();
-    let model = &facts.lock.model;
-    let is_applied: BTreeSet<i64> =
-        state.applied.iter().map(|index| facts.lock.migrations[*index].version).collect();
-    let applied = match state.pending.is_empty() && state.skipped.is_empty() {
-        true => Cow::Borrowed(facts.last),
-        false => Cow::Owned(facts.lock.state_after(|version| is_applied.contains(&version))),
-    };
-    let ahead: Vec<CompiledMigration> = {
+/// What the applied migrations built.
+struct Built<'f> {
+    /// By the project's migrations.
+    applied: Cow<'f, Catalog>,
+    /// The applied migrations that the project lacks, of those whose effects were recorded.
+    ahead: Vec<CompiledMigration>,
+    /// With those; `None` where there are none.
+    recorded: Option<Catalog>,
+}
+
+impl<'f> Built<'f> {
+    fn by(facts: &Facts<'f>, state: &MigrationState) -> Self {
+        let is_applied: BTreeSet<i64> =
+            state.applied.iter().map(|index| facts.lock.migrations[*index].version).collect();
+        let applied = match state.pending.is_empty() && state.skipped.is_empty() {
+            true => Cow::Borrowed(facts.last),
+            false => Cow::Owned(facts.lock.state_after(|version| is_applied.contains(&version))),
+        };
         let is_ahead = |version: i64| state.ahead.iter().any(|row| row.version == version);
-        facts.recorded.ahead.iter().filter(|migration| is_ahead(migration.version)).cloned().collect()
-    };
-    let recorded =
-        (!ahead.is_empty()).then(|| facts.lock.state_with(&ahead, |version| is_applied.contains(&version)));
-    let differences = differences(facts, &applied, recorded.as_ref());
-    let differing: HashSet<ObjectId> = differences.iter().map(|difference| difference.id.clone()).collect();
-    let origins = Origins::new(if differences.is_empty() { &[] } else { &facts.lock.migrations });
-    let resolver = CauseResolver {
+        let ahead = facts.recorded.ahead.iter().filter(|migration| is_ahead(migration.version));
+        let ahead: Vec<CompiledMigration> = ahead.cloned().collect();
+        let recorded = (!ahead.is_empty())
+            .then(|| facts.lock.state_with(&ahead, |version| is_applied.contains(&version)));
+        Self { applied, ahead, recorded }
+    }
+
+    fn differences(&self, facts: &Facts<'_>) -> Vec<Difference> {
+        differences(facts, &self.applied, self.recorded.as_ref())
+    }
+}
+
+/// What tells the causes of a database's differences, by `origins`: those of the project's migrations, and of the applied ones
+/// that it lacks.
+fn resolver<'f>(
+    facts: &'f Facts<'f>,
+    state: &'f MigrationState,
+    built: &'f Built<'_>,
+    [origins, ahead_origins]: [&'f Origins<'f>; 2],
+) -> CauseResolver<'f> {
+    CauseResolver {
         migrations: &facts.lock.migrations,
-        state: &state,
-        origins: &origins,
-        ahead: &ahead,
-        ahead_origins: &Origins::new(&ahead),
+        state,
+        origins,
+        ahead: &built.ahead,
+        ahead_origins,
         live: facts.live,
-        model,
+        model: &facts.lock.model,
         knows_privileges: facts.lock.head.options.privileges,
         proved: state.basis == Basis::History && !facts.assumed,
         accepted: facts.recorded.accepted.as_ref(),
         evidence: evidence(facts.others),
         allowed: Allowed::Repairs,
         views_print_differently: diff::crosses_view_printing_change(facts.server, facts.lock.head.server),
-    };
+    }
+}
+
+/// Diagnoses.
+pub fn diagnose(facts: &Facts<'_>) -> Diagnosis {
+    let mut state = facts.state();
+    let model = &facts.lock.model;
+    let built = Built::by(facts, &state);
+    let differences = built.differences(facts);
+    let differing: HashSet<ObjectId> = differences.iter().map(|difference| difference.id.clone()).collect();
+    let origins = Origins::new(if differences.is_empty() { &[] } else { &facts.lock.migrations });
+    let ahead_origins = Origins::new(&built.ahead);
+    let resolver = resolver(facts, &state, &built, [&origins, &ahead_origins]);
     let nothing_to_say = differences.is_empty() || rules::is_empty(facts, &state);
     if let Some(other) = if nothing_to_say { None } else { rules::other_database(facts) } {
         return Diagnosis { findings: graded(vec![other], facts), state };

@@ -12,8 +12,9 @@ use crate::postgres::sql::identifier;
 use super::between::Allowed;
 use super::cause::CauseResolver;
 use super::fold::Group;
+use super::runnable::gently;
 use super::sequences::NumberingChange;
-use super::{gently, runnable, sequences};
+use super::{runnable, sequences};
 
 /// What to do for a cause.
 fn for_cause(cause: CauseKind) -> Remedy {
@@ -94,6 +95,11 @@ fn holds_data(kind: Kind) -> bool {
     )
 }
 
+/// Whether an object does not go with another one that is dropped.
+fn is_dropped_alone(id: &ObjectId) -> bool {
+    id.relation.is_none() && !matches!(id.kind, Kind::Index | Kind::Privilege)
+}
+
 /// The remedy of an object that the model does not have. What holds data is never dropped by a suggestion.
 pub(super) fn unexpected(group: &Group, cause: CauseKind, allowed: Allowed<'_>) -> Remedy {
     let id = &group.head.id;
@@ -114,13 +120,21 @@ pub(super) fn unexpected(group: &Group, cause: CauseKind, allowed: Allowed<'_>) 
         };
         let with_it = group.consequences.iter().filter_map(|other| other.live.as_ref());
         let with_it = with_it.filter(|other| !goes_along(other));
+        // A schema is dropped when nothing is in it any more.
+        let inside = group.parts.iter().filter(|part| id.kind == Kind::Schema && is_dropped_alone(&part.id));
+        let inside = inside.filter_map(|part| part.live.as_ref()).filter(|other| !goes_along(other));
         let is_dropped = !holds_data || allowed.loses_values();
-        let gone: Vec<_> = group.head.live.iter().chain(with_it).filter(|_| is_dropped).collect();
+        let gone: Vec<_> =
+            group.head.live.iter().chain(inside).chain(with_it).filter(|_| is_dropped).collect();
         // What goes with a table needs other things until then: a function, the table that a foreign key refers to.
-        let parts = group.parts.iter().filter_map(|part| part.live.clone());
-        let mut parts: Vec<Arc<Object>> = parts.filter(|_| group.head.id.kind == Kind::Table).collect();
+        let parts_of = |table: &Object| {
+            let path = table.id.to_string();
+            let parts = group.parts.iter().chain(&group.consequences).filter_map(|part| part.live.clone());
+            parts.filter(move |part| part.id.relation.is_some() && part.id.relation_path() == path)
+        };
         let changes = gone.into_iter().map(|object| {
-            let objects = [Arc::clone(object)].into_iter().chain(std::mem::take(&mut parts)).collect();
+            let parts = parts_of(object).filter(|_| object.id.kind == Kind::Table);
+            let objects = [Arc::clone(object)].into_iter().chain(parts).collect();
             change(DdlAction::Drop, objects, vec![ddl::drop(&object.id)])
         });
         let mut remedy = Remedy::advice(advice).with_changes(changes.collect());

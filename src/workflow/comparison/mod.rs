@@ -14,7 +14,8 @@ use crate::data::seeds;
 use crate::error::{ErrorCode, Exit, Failure};
 use crate::findings::{Finding, LOCK_FILE, Location, Severity, Summary};
 use crate::migrations::{Migration, SquashState, checksum};
-use crate::model::diagnosis::{self, Basis, Diagnosis, Facts, MigrationState};
+use crate::model::diagnosis::{self, Basis, CatalogChange, Diagnosis, Facts, MigrationState};
+use crate::model::diff;
 use crate::model::{CompiledMigration, Declarations, DeclaredBy, Lock, SchemaFile};
 use crate::postgres::catalog::reader::ReadOptions;
 use crate::postgres::catalog::{Kind, ObjectId};
@@ -26,7 +27,7 @@ use crate::snapshot::{
 };
 use crate::workflow::project_model::{Needs, ProjectModel};
 use crate::workflow::reports::metrics::PendingByPhase;
-use crate::workflow::reports::schema_report::{Coverage, Hidden, History, SchemaReport};
+use crate::workflow::reports::schema_report::{Coverage, Fixable, Hidden, History, SchemaReport};
 use crate::workflow::reports::target::{ReportedMigration, TargetReport};
 use crate::workflow::{environment_mark, other_tool};
 use recorded::recorded_state;
@@ -155,32 +156,30 @@ pub(crate) fn request(settings: &Settings, needs: Needs) -> Request {
     }
 }
 
-/// Compares everything that is known of the database with the project.
-fn diagnose(
+/// Works with everything that is known of a database and of the project. Remarks on that are added to `notes`.
+fn with_facts<T>(
     settings: &Settings,
-    target: &Target,
     declared: &ProjectModel,
     snapshot: &DatabaseSnapshot,
     severities: &BTreeMap<String, Severity>,
-    of_rows: Vec<Finding>,
-) -> Comparison {
-    let ProjectModel { lock, last, migrations, notes, .. } = declared;
+    notes: &mut Vec<String>,
+    work: impl FnOnce(&Facts<'_>) -> T,
+) -> T {
+    let ProjectModel { lock, last, migrations, .. } = declared;
     let rows = snapshot.history.as_deref().unwrap_or_default();
     let unchanged = match declared.texts_known {
         true => checksum::unchanged(migrations, rows),
         false => migrations.iter().map(|migration| migration.version).collect(),
     };
-    let in_scope = |id: &ObjectId| in_scope(settings, id);
-    let mut notes = notes.clone();
     let internal = snapshot.internal.as_ref();
     let mut recorded =
-        internal.map(|internal| recorded_state(internal, migrations, &mut notes)).unwrap_or_default();
+        internal.map(|internal| recorded_state(internal, migrations, notes)).unwrap_or_default();
     let partly = match &snapshot.squash {
         Some(partly @ SquashState::Some { .. }) => Some(partly.in_words()),
         _ => None,
     };
     recorded.renumbered = checksum::renumbered(migrations, rows, &unchanged);
-    let Diagnosis { mut findings, state } = diagnosis::diagnose(&Facts {
+    work(&Facts {
         database: &snapshot.identity.database,
         server: snapshot.version,
         partly_squashed: partly.as_deref(),
@@ -192,18 +191,55 @@ fn diagnose(
         lock,
         last,
         unchanged: &unchanged,
-        in_scope: &in_scope,
+        in_scope: &|id| in_scope(settings, id),
         ignored: &|id| named(&settings.database.ignore, id),
         history_hidden: !snapshot.invisible.is_empty(),
         malformed_history: snapshot.malformed_history.as_deref(),
         severities,
-    });
+    })
+}
+
+/// The changes that bring back what was changed by hand, of the codes that were asked for. Without `destructive` those that
+/// lose values have no statements.
+pub(crate) fn repairs(
+    settings: &Settings,
+    declared: &ProjectModel,
+    snapshot: &DatabaseSnapshot,
+    destructive: bool,
+) -> Vec<CatalogChange> {
+    let repairs = |facts: &Facts<'_>| diagnosis::repairs(facts, destructive);
+    let mut changes = with_facts(settings, declared, snapshot, &BTreeMap::new(), &mut Vec::new(), repairs);
+    changes.retain(|change| is_asked_for(settings, &change.code));
+    changes
+}
+
+/// Whether findings of a code are asked for.
+fn is_asked_for(settings: &Settings, code: &str) -> bool {
+    settings.only_codes.is_empty() || settings.only_codes.iter().any(|wanted| wanted == code)
+}
+
+/// Compares everything that is known of the database with the project.
+fn diagnose(
+    settings: &Settings,
+    target: &Target,
+    declared: &ProjectModel,
+    snapshot: &DatabaseSnapshot,
+    severities: &BTreeMap<String, Severity>,
+    of_rows: Vec<Finding>,
+) -> Comparison {
+    let ProjectModel { lock, migrations, notes, .. } = declared;
+    let mut notes = notes.clone();
+    let (Diagnosis { mut findings, state }, is_interrupted) =
+        with_facts(settings, declared, snapshot, severities, &mut notes, |facts| {
+            (diagnosis::diagnose(facts), !facts.recorded.unfinished.is_empty())
+        });
 
     let is_other = findings.iter().any(|finding| finding.code == ErrorCode::DATABASE_OTHER.as_str());
     findings.extend(of_rows.into_iter().filter(|_| !is_other));
     if let Some(tool) = settings.migrations.tool {
         other_tool::hand_over(tool, &mut findings);
     }
+    findings.retain(|finding| is_asked_for(settings, &finding.code));
     locate(settings, migrations, &mut findings);
     if let Some(squash @ SquashState::All { .. }) =
         snapshot.squash.as_ref().filter(|_| settings.command != "upgrade")
@@ -212,7 +248,7 @@ fn diagnose(
     }
     notes.extend(absent_seeds(declared, snapshot, &state));
     notes.extend(environment_mark::note(settings, target, snapshot.mark()));
-    if snapshot.identity.standby && !recorded.unfinished.is_empty() {
+    if snapshot.identity.standby && is_interrupted {
         notes.push("this is a standby: only the primary shows whether a run is still running".to_owned());
     }
     notes.extend(snapshot.notes.iter().cloned());
@@ -237,11 +273,22 @@ fn diagnose(
         notes,
         plan: None,
         adoption: None,
+        fix: None,
+        fixable: fixable(snapshot, lock, &state),
         backup: None,
         error: None,
         applied: Vec::new(),
     };
     Comparison { document, state }
+}
+
+/// What `check --fix` can bring back here.
+fn fixable(snapshot: &DatabaseSnapshot, lock: &Lock, state: &MigrationState) -> Fixable {
+    Fixable {
+        drift: state.basis != Basis::Inferred && !snapshot.identity.standby,
+        unknown: state.basis == Basis::ModelOnly && !snapshot.identity.standby,
+        views: !diff::crosses_view_printing_change(snapshot.version, lock.head.server),
+    }
 }
 
 /// The history of migrations held against the project's files.

@@ -4,6 +4,7 @@ pub(crate) mod adoption;
 pub(crate) mod backup_plan;
 pub(crate) mod data_check;
 pub(crate) mod decision;
+pub(crate) mod drift_fix;
 pub(crate) mod fix_report;
 pub(crate) mod footprint_report;
 pub(crate) mod loss;

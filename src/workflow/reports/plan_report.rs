@@ -151,7 +151,7 @@ impl PlanReport {
             [("migration", Content::Prose), ("statements", Content::Code), ("locks", Content::Prose)];
         let mut table = Table::new(&columns);
         for step in &self.steps {
-            table.push([step.title(), step.summary(), step.locks_in_words()]);
+            table.push([step.title(), step.summary(), locks_in_words(&step.locks)]);
         }
         let waiting = self.steps.iter().flat_map(|step| &step.waiting);
         let mut view = waiting
@@ -290,27 +290,29 @@ impl StepReport {
         }
         lines.join("\n")
     }
-
-    fn locks_in_words(&self) -> String {
-        let line = |lock: &LockReport| {
-            let size = match (lock.rows, lock.bytes) {
-                (Some(rows), Some(bytes)) => format!(" (about {}, {})", plural(rows, "row"), size(bytes)),
-                _ => String::new(),
-            };
-            let work = lock.work.as_ref().map(|work| work.in_words(&lock.relation));
-            let does = match (lock.blocks, work) {
-                ("nobody", None) => String::new(),
-                ("nobody", Some(work)) => format!(": {work}"),
-                (who, None) => format!(": {who} wait"),
-                (who, Some(work)) => format!(": {who} wait while {work}"),
-            };
-            format!("{} {}{size}{does}", lock.mode, lock.relation)
-        };
-        let lines: Vec<String> = self.locks.iter().map(line).collect();
-        if lines.is_empty() { "no locks on existing tables".to_owned() } else { lines.join("\n") }
-    }
 }
 
-fn milliseconds(count: u64) -> String {
+/// What locks keep whom waiting, a line each.
+pub(crate) fn locks_in_words(locks: &[LockReport]) -> String {
+    let line = |lock: &LockReport| {
+        let size = match (lock.rows, lock.bytes) {
+            (Some(rows), Some(bytes)) => format!(" (about {}, {})", plural(rows, "row"), size(bytes)),
+            _ => String::new(),
+        };
+        let work = lock.work.as_ref().map(|work| work.in_words(&lock.relation));
+        let does = match (lock.blocks, work) {
+            ("nobody", None) => String::new(),
+            ("nobody", Some(work)) => format!(": {work}"),
+            (who, None) => format!(": {who} wait"),
+            (who, Some(work)) => format!(": {who} wait while {work}"),
+        };
+        format!("{} {}{size}{does}", lock.mode, lock.relation)
+    };
+    let lines: Vec<String> = locks.iter().map(line).collect();
+    if lines.is_empty() { "no locks on existing tables".to_owned() } else { lines.join("\n") }
+}
+
+/// A time for people.
+pub(crate) fn milliseconds(count: u64) -> String {
     if count < 1000 { format!("{count} ms") } else { format!("{:.1} s", count as f64 / 1000.0) }
 }

@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use super::adoption::AdoptionReport;
 use super::backup_plan::LastBackup;
+use super::drift_fix::DriftFixReport;
 use super::metrics::{self, DriftBySeverity, PendingByPhase};
 use super::plan_report::PlanReport;
 use super::target::{ReportedMigration, TargetReport};
 use crate::changes::executor::AppliedStep;
 use crate::error::Exit;
-use crate::findings::{CauseKind, Finding, Remedy, Summary};
+use crate::findings::{CauseKind, Command, Finding, Remedy, Summary};
 use crate::migrations::history::OtherHistory;
 use crate::model::diagnosis;
 use crate::output::view::{Headline, Tone, View};
@@ -42,6 +43,12 @@ pub(crate) struct SchemaReport {
     /// `adopt`: the version that was found, and what it takes over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) adoption: Option<AdoptionReport>,
+    /// `check --fix`: what is done, and what is left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fix: Option<DriftFixReport>,
+    /// What `check --fix` can bring back.
+    #[serde(skip)]
+    pub(crate) fixable: Fixable,
     /// The backup that the change can be taken back with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) backup: Option<LastBackup>,
@@ -66,6 +73,30 @@ pub(crate) struct SchemaReport {
     /// Remarks that belong to no finding.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
+}
+
+/// What `check --fix` can bring back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fixable {
+    /// What is proved to be changed by hand.
+    pub(crate) drift: bool,
+    /// What differs for an unknown reason: in a project without migrations.
+    pub(crate) unknown: bool,
+    /// Views that differ for an unknown reason, which may be how the server prints them.
+    pub(crate) views: bool,
+}
+
+impl Fixable {
+    /// Whether a finding can be fixed by its statements.
+    fn has(self, finding: &Finding) -> bool {
+        let is_view = matches!(finding.kind, "view" | "materialized_view");
+        let cause = match finding.cause_kind() {
+            Some(CauseKind::Drift) => self.drift,
+            Some(CauseKind::Unknown) => self.unknown && (self.views || !is_view),
+            _ => false,
+        };
+        cause && finding.remedy.sql.is_some()
+    }
 }
 
 /// The history of migrations.
@@ -142,7 +173,7 @@ impl Report for SchemaReport {
         match (&self.adoption, &self.plan) {
             (Some(adoption), Some(plan)) => adoption.view(self, plan),
             (None, Some(plan)) => plan.outcome(self),
-            (_, None) => self.check_view(),
+            (_, None) => self.fix.as_ref().map_or_else(|| self.check_view(), |fix| fix.outcome(self)),
         }
     }
 
@@ -175,8 +206,12 @@ impl SchemaReport {
     }
 
     fn check_view(&self) -> View {
+        View::new().headline(self.headline()).then(self.found_view())
+    }
+
+    /// What was found, the verdict, and what to run next.
+    pub(crate) fn found_view(&self) -> View {
         View::new()
-            .headline(self.headline())
             .then(self.differences())
             .then(self.coverage_view())
             .notes(&self.notes)
@@ -331,6 +366,9 @@ impl SchemaReport {
             (finding.kind != "database", std::cmp::Reverse(finding.severity), cause)
         };
         let first = self.findings.iter().filter(|finding| finding.remedy.is_some()).min_by_key(rank)?;
+        if self.fixable.has(first) {
+            return Some(Command::CheckFix.to_string());
+        }
         Some(match &first.remedy {
             Remedy { run: None, advice: None, .. } if shown => {
                 format!("run the SQL above, then: trueup {}", self.command)

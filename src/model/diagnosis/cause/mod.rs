@@ -307,7 +307,12 @@ impl CauseResolver<'_> {
 
     /// What is said of a value that the database had when it was adopted, and that was accepted then: who brought it about
     /// is not known. `None` where it was not so, or a migration that was applied since sets it.
-    fn accepted<T: Value>(&self, id: &ObjectId, attribute: Option<Attribute>, live: T) -> Option<String> {
+    pub(super) fn accepted<T: Value>(
+        &self,
+        id: &ObjectId,
+        attribute: Option<Attribute>,
+        live: T,
+    ) -> Option<String> {
         let accepted = self.accepted?;
         if !live.is_of(accepted.object(id)?, attribute) {
             return None;

@@ -24,7 +24,22 @@ pub(super) fn of_column(live: &LiveLookup<'_>, column: &Object) -> Vec<Arc<Objec
     for view in own.iter().chain(&views) {
         found.extend(with_parts(live, view));
     }
+    found.extend(grants_on_routines(live, &found));
     found.into_iter().map(|number| Arc::clone(live.object(number))).collect()
+}
+
+/// The grants on the routines among some objects.
+fn grants_on_routines(live: &LiveLookup<'_>, found: &BTreeSet<usize>) -> Vec<usize> {
+    let routines = found.iter().map(|number| &live.object(*number).id).filter(|id| id.kind.is_routine());
+    let grants = routines.flat_map(|routine| {
+        let types = format!("({})", routine.suffix.as_deref().unwrap_or_default());
+        live.parts(&ddl::printed_name(routine)).iter().copied().filter(move |number| {
+            let id = &live.object(*number).id;
+            let is_its = id.suffix.as_deref().is_some_and(|suffix| suffix.starts_with(&types));
+            id.kind == Kind::Privilege && is_its
+        })
+    });
+    grants.collect()
 }
 
 /// Whether an object reads the column of this name, which these relations have.
@@ -58,6 +73,7 @@ pub(super) fn of_object(live: &LiveLookup<'_>, object: &Object) -> Vec<Arc<Objec
     for view in live.views_on([&own]) {
         found.extend(with_parts(live, &view));
     }
+    found.extend(grants_on_routines(live, &found));
     // The columns of a view are its own.
     let is_other = |other: &Object| {
         other.id != object.id && !(is_view(object) && other.id.kind == Kind::Column && is_part(other, &own))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::between::Allowed;
-use super::super::gently;
+use super::gently;
 use super::lookup::free_name;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl;

@@ -3,6 +3,7 @@
 
 mod dependents;
 mod enums;
+pub(super) mod gently;
 mod indexes;
 mod lookup;
 mod put_aside;

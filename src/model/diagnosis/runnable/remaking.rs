@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::between::Allowed;
-use super::super::gently;
+use super::gently;
 use super::lookup::{LiveLookup, free_name};
 use super::{dependents, enums, indexes, withhold};
 use crate::findings::{Finding, Hazard};

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use smol_str::SmolStr;
 
-use super::cause::CauseResolver;
+use super::super::cause::CauseResolver;
 use crate::postgres::catalog::{Attribute, Catalog, Kind, Object, ObjectId};
 use crate::postgres::ddl::{self, DdlChange, NamedPartition};
 
 /// The statements that make an index or a constraint of a table that is there without stopping who writes to it. `None` where
 /// there are none that are any better than the usual one.
-pub(super) fn made(object: &Object, states: &CauseResolver<'_>) -> Option<Vec<String>> {
+pub(in crate::model::diagnosis) fn made(object: &Object, states: &CauseResolver<'_>) -> Option<Vec<String>> {
     let allowed = states.allowed;
     if !allowed.commits_between() {
         return None;
@@ -39,14 +39,17 @@ fn table_of(object: &Object) -> Option<ObjectId> {
 }
 
 /// Whether the table of an index or a constraint is partitioned.
-pub(super) fn is_on_partitioned(object: &Object, catalog: &Catalog) -> bool {
+pub(in crate::model::diagnosis) fn is_on_partitioned(object: &Object, catalog: &Catalog) -> bool {
     let table = table_of(object).and_then(|table| catalog.get(&table));
     table.is_some_and(|table| table.get(Attribute::PartitionBy).is_some())
 }
 
 /// The partitions of the table of an index or a constraint, with a name for it on each of them. `None` where there is none, or
 /// one is made or dropped at the same time.
-pub(super) fn partitions([live, model]: [&Catalog; 2], object: &Object) -> Option<Vec<NamedPartition>> {
+pub(in crate::model::diagnosis) fn partitions(
+    [live, model]: [&Catalog; 2],
+    object: &Object,
+) -> Option<Vec<NamedPartition>> {
     let table = table_of(object)?;
     let name = object.id.name.strip_prefix(&format!("{}_", table.name)).unwrap_or(&object.id.name);
     let mut naming = Naming { catalogs: [live, model], suffix: format!("_{name}"), used: BTreeSet::new() };
@@ -97,7 +100,7 @@ impl Naming<'_> {
     }
 }
 
-pub(super) fn blocks_writes(change: &DdlChange) -> bool {
+pub(in crate::model::diagnosis) fn blocks_writes(change: &DdlChange) -> bool {
     change.statements.iter().any(|statement| {
         ["CREATE INDEX ", "CREATE UNIQUE INDEX "].iter().any(|start| {
             statement
