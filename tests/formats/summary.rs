@@ -102,7 +102,11 @@ fn a_summary_is_added_to_what_is_there_and_stays_below_the_limit() {
             continue;
         }
         // The table has no room any more, as a whole; heading and what to do next have.
-        assert!(added.starts_with("\n## trueup check: ") && added.contains("next: "), "{added}");
+        assert!(
+            added.starts_with("\n## trueup check: ")
+                && added.contains("Next: `trueup check --fix --dry-run`"),
+            "{added}"
+        );
         assert!(!added.contains("| object |"), "{added}");
         assert!(added.contains("`trueup --output FILE` writes the whole report."), "{added}");
         break;
