@@ -1,5 +1,5 @@
-//! What holds for everything that a generator can think of: catalogs that are written as DDL and read back, and repairs
-//! that are taken back beside others who write.
+//! What holds for everything that a generator can think of: catalogs that are written as DDL and read back, the
+//! way from one to another, and repairs that are taken back beside others who write.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -8,6 +8,7 @@
 
 mod properties {
     mod catalogs;
+    mod plans;
     mod repairs;
     mod tape;
 }

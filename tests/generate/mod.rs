@@ -1,5 +1,6 @@
 //! `trueup generate`: the migrations from what `migrations/` builds to what `schema/` declares.
 
+mod issues;
 mod locks;
 mod page;
 mod questions;
@@ -54,4 +55,21 @@ fn at_first(project: &Project) -> TestDatabase {
 
 fn upgrade(project: &Project, database: &TestDatabase) -> Program {
     project.trueup(["upgrade", "--yes"], database.url()).env("TRUEUP_PG_BIN", &support::server().bin_dir)
+}
+
+/// A database with rows after the first migration, to which the others are applied: all is as declared then.
+fn upgraded(project: &Project, rows: &str) -> Result<TestDatabase, String> {
+    project.trueup(["compile"], "").env("TRUEUP_PG_BIN", &support::server().bin_dir).exit(0);
+    let database = at_first(project);
+    database.try_query(rows).map_err(|why| format!("{why:#}"))?;
+    let mut upgraded = upgrade(project, &database).args(["--contract"]).run();
+    if upgraded.stdout().contains("next: trueup verify --fix") {
+        project.trueup(["verify", "--fix", "--yes"], database.url()).exit(0);
+        upgraded = upgrade(project, &database).args(["--contract"]).run();
+    }
+    if upgraded.code() != Some(0) {
+        return Err(upgraded.shown());
+    }
+    let check = project.check(database.url()).run();
+    if check.code() == Some(0) { Ok(database) } else { Err(check.shown()) }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{at_first, generate, project, upgrade};
+use super::{generate, project, upgraded};
 use crate::reports::case::{Case, Expected};
 use crate::support;
 use crate::support::project::SETTINGS;
@@ -90,17 +90,5 @@ fn holds(case: &Case) -> Result<(), String> {
     if ended.code() != Some(0) {
         return Err(ended.shown());
     }
-    project.trueup(["compile"], "").env("TRUEUP_PG_BIN", &support::server().bin_dir).exit(0);
-    let database = at_first(&project);
-    database.try_query(&case.rows).map_err(|why| format!("{why:#}"))?;
-    let mut upgraded = upgrade(&project, &database).args(["--contract"]).run();
-    if upgraded.stdout().contains("next: trueup verify --fix") {
-        project.trueup(["verify", "--fix", "--yes"], database.url()).exit(0);
-        upgraded = upgrade(&project, &database).args(["--contract"]).run();
-    }
-    if upgraded.code() != Some(0) {
-        return Err(upgraded.shown());
-    }
-    let check = project.check(database.url()).run();
-    if check.code() == Some(0) { Ok(()) } else { Err(check.shown()) }
+    upgraded(&project, &case.rows).map(drop)
 }

@@ -59,6 +59,17 @@ impl Allowed<'_> {
         matches!(self, Self::Migrates { in_steps: true, .. } | Self::Fixes { .. })
     }
 
+    /// Whether a column goes: it is not declared, and has no other name.
+    pub(super) fn drops(self, column: &ObjectId, declared: &Catalog) -> bool {
+        let Self::Migrates { decided, .. } = self else { return false };
+        let is_of = |before: &ObjectId| match before.kind {
+            Kind::Schema => column.schema.as_ref() == Some(&before.name),
+            Kind::Table => column.relation_path() == before.to_string(),
+            _ => column == before,
+        };
+        declared.get(column).is_none() && !decided.renamed.iter().any(|(before, _)| is_of(before))
+    }
+
     /// Whether rows that are there already get a value in this column.
     pub(super) fn fills(self, column: &Object) -> bool {
         self.fill(&column.id).is_some()

@@ -4,14 +4,14 @@
 //! every user's name is qualified). An attribute at its default is absent. Lists of names are joined with `", "`,
 //! names are quoted as SQL needs it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::postgres::sql::prints_alike;
+use crate::postgres::sql::{covers_alike, prints_alike};
 
 macro_rules! attributes {
     ($($(#[$doc:meta])* $variant:ident => $word:literal $(= $default:literal)?,)*) => {
@@ -347,6 +347,12 @@ impl Attributes {
             {
                 false
             }
+            // They are in the order in which somebody made them, which means nothing.
+            (Attribute::Settings, Some(value), Some(others)) => {
+                let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<String>>();
+                lines(value) == lines(others)
+            }
+            (Attribute::Expression, Some(value), Some(others)) if covers_alike(value, others) => true,
             (_, Some(value), Some(others)) => attribute.is_printed() && prints_alike(value, others),
             _ => false,
         }

@@ -7,10 +7,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use crate::postgres::catalog::{Attribute, Kind, Object, ObjectId};
 use crate::postgres::sql::{identifier, words_of};
 
-use super::order::{PrintedName, is_mentioned, mention, needs_keys, pair, relation, sorted};
+use super::order::{PrintedName, is_mentioned, mention, needs_keys, pair, printed_name, relation, sorted};
 
 /// What statements do to objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,8 +90,10 @@ struct Names {
     made: HashMap<PrintedName, Vec<usize>>,
     keys: HashMap<PrintedName, Vec<usize>>,
     needed_now: HashMap<PrintedName, Vec<usize>>,
-    /// Which changes drop an object of a name, whatever its kind.
-    dropped: HashMap<ObjectId, Vec<usize>>,
+    /// Which changes take a name from an object, whatever its kind.
+    freed: HashMap<ObjectId, Vec<usize>>,
+    /// Which changes make a schema.
+    schemas: HashMap<SmolStr, Vec<usize>>,
 }
 
 impl Names {
@@ -104,14 +108,24 @@ impl Names {
                     || object.id.kind == Kind::Column
                     || change.action == DdlAction::Make && object.id.kind == Kind::Table
                 {
-                    names.made.entry(relation(&object.id)).or_default().push(number);
+                    for name in names_of(object) {
+                        names.made.entry(name).or_default().push(number);
+                    }
                 }
                 if let Some(table) = key_of(object).filter(|_| change.action == DdlAction::Make) {
                     names.keys.entry(table).or_default().push(number);
                 }
             }
-            for gone in change.objects.iter().filter(|_| change.action == DdlAction::Drop) {
-                names.dropped.entry(any_kind(&gone.id)).or_default().push(number);
+            for schema in change.makes().filter(|made| made.id.kind == Kind::Schema) {
+                names.schemas.entry(schema.id.name.clone()).or_default().push(number);
+            }
+            let gone = match change.action {
+                DdlAction::Drop => change.objects.as_slice(),
+                DdlAction::Rename => change.before.as_slice(),
+                _ => &[],
+            };
+            for place in gone.iter().flat_map(|gone| places(gone)) {
+                names.freed.entry(place).or_default().push(number);
             }
             let now = match change.action {
                 DdlAction::Drop => change.objects.as_slice(),
@@ -133,27 +147,43 @@ impl Names {
         let add =
             |to: &mut BTreeSet<usize>, found: Option<&Vec<usize>>| to.extend(found.into_iter().flatten());
         match change.action {
-            // What goes to another schema goes there when that is made.
+            // What goes to another schema goes there when that is made, and to a name when that is free.
             DdlAction::Rename => {
-                let to = change.objects.first().and_then(|object| object.id.schema.as_ref());
-                let makes_schema = |other: &&DdlChange| {
-                    other.makes().any(|made| made.id.kind == Kind::Schema && Some(&made.id.name) == to)
-                };
-                before.extend((0..changes.len()).filter(|number| makes_schema(&changes[*number])));
+                for object in &change.objects {
+                    add(&mut before, object.id.schema.as_ref().and_then(|schema| self.schemas.get(schema)));
+                    places(object).iter().for_each(|place| add(&mut before, self.freed.get(place)));
+                }
             }
             DdlAction::Drop => {
                 for object in &change.objects {
                     // A key goes after what refers to its table; what else stands under a relation, nobody mentions.
-                    let name = if is_mentioned(object.id.kind) {
-                        Some(relation(&object.id))
+                    let names = if is_mentioned(object.id.kind) {
+                        names_of(object)
                     } else {
-                        key_of(object)
+                        key_of(object).into_iter().collect()
                     };
-                    add(&mut before, name.and_then(|name| self.needed_now.get(&name)));
+                    names.iter().for_each(|name| add(&mut before, self.needed_now.get(name)));
                 }
-                before.retain(|other| {
-                    is_mentioned(change.kind()) || changes[*other].kind() == Kind::ForeignKey
-                });
+                let has_foreign_key = |other: &DdlChange| {
+                    let goes = if other.action == DdlAction::Drop {
+                        other.objects.as_slice()
+                    } else {
+                        other.before.as_slice()
+                    };
+                    goes.iter().any(|object| object.id.kind == Kind::ForeignKey)
+                };
+                before.retain(|other| is_mentioned(change.kind()) || has_foreign_key(changes[*other]));
+                // A schema goes when nothing is in it.
+                for schema in change.objects.iter().filter(|object| object.id.kind == Kind::Schema) {
+                    let leaves = |other: &DdlChange| {
+                        let is_in = |object: &Arc<Object>| object.id.schema.as_ref() == Some(&schema.id.name);
+                        match other.action {
+                            DdlAction::Drop => other.objects.iter().any(is_in),
+                            _ => other.before.iter().any(is_in),
+                        }
+                    };
+                    before.extend((0..changes.len()).filter(|other| leaves(changes[*other])));
+                }
                 // A column goes after what reads it.
                 for column in change.objects.iter().filter(|object| object.id.kind == Kind::Column) {
                     let users = self.needed_now.get(&relation(&column.id)).into_iter().flatten();
@@ -186,8 +216,24 @@ impl Names {
                     }
                 }
                 for made in change.makes() {
-                    add(&mut before, self.dropped.get(&any_kind(&made.id)));
+                    add(&mut before, made.id.schema.as_ref().and_then(|schema| self.schemas.get(schema)));
+                    places(made).iter().for_each(|place| add(&mut before, self.freed.get(place)));
                 }
+                // A column needs no other one of its table that it does not name, and nothing that happens to it afterwards.
+                let is_needed = |other: &DdlChange| {
+                    let is_later = change.action == DdlAction::Make && other.before.is_some();
+                    let named = |column: &Object| {
+                        let is_own = change.objects.iter().any(|own| own.id == column.id);
+                        !(is_own && is_later)
+                            && change.objects.iter().any(|own| has_word(own, &column.id.name))
+                    };
+                    other.kind() != Kind::Column
+                        || other.action == DdlAction::Drop
+                        || other.objects.iter().any(|object| object.id.kind != Kind::Column || named(object))
+                };
+                before.retain(|other| is_needed(changes[*other]));
+                before.extend(self.dropped_readers(change, changes));
+                before.extend(self.keys_that_require(change, changes));
             }
         }
         before.remove(&number);
@@ -200,6 +246,55 @@ fn reads_or_stands_in(column: &Object, other: &Object) -> bool {
     match other.id.kind {
         Kind::Column => has_word(column, &other.id.name),
         kind => is_mentioned(kind) && relation(&other.id) == relation(&column.id),
+    }
+}
+
+impl Names {
+    /// The changes after which a column that needs no value any more is of no primary key.
+    fn keys_that_require(&self, change: &DdlChange, changes: &[&DdlChange]) -> BTreeSet<usize> {
+        let (Some(before), Some(after)) = (&change.before, change.objects.first()) else {
+            return BTreeSet::new();
+        };
+        let is_freed = after.id.kind == Kind::Column
+            && before.is(Attribute::Nullable, "false")
+            && after.is(Attribute::Nullable, "true");
+        let requires = |object: &Arc<Object>| {
+            object.id.kind == Kind::PrimaryKey
+                && relation(&object.id) == relation(&before.id)
+                && has_word(object, &before.id.name)
+        };
+        let takes_key = |other: &DdlChange| match other.action {
+            DdlAction::Drop => other.objects.iter().any(requires),
+            _ => other.before.iter().any(requires),
+        };
+        let users = self.needed_now.get(&relation(&before.id)).filter(|_| is_freed);
+        users.into_iter().flatten().copied().filter(|other| takes_key(changes[*other])).collect()
+    }
+
+    /// The changes that drop what reads an object which is created again, or a column of another type; and the columns of an enum
+    /// whose place another one takes.
+    fn dropped_readers(&self, change: &DdlChange, changes: &[&DdlChange]) -> BTreeSet<usize> {
+        let Some(before) = &change.before else { return BTreeSet::new() };
+        let differs = |attribute| {
+            change.objects.first().is_some_and(|after| after.get(attribute) != before.get(attribute))
+        };
+        let is_retyped = before.id.kind == Kind::Column
+            && [Attribute::Type, Attribute::Collation].into_iter().any(differs);
+        if change.action != DdlAction::Replace && !is_retyped {
+            return BTreeSet::new();
+        }
+        let is_enum = before.id.kind == Kind::Enum;
+        let reads = |user: &DdlChange| {
+            let is_on_it = match user.kind() {
+                Kind::Table | Kind::Column => is_enum,
+                Kind::View | Kind::MaterializedView | Kind::Trigger | Kind::Policy | Kind::Rule => true,
+                kind => kind.is_routine(),
+            };
+            let named = || user.objects.iter().any(|object| has_word(object, &before.id.name));
+            user.action == DdlAction::Drop && is_on_it && (!is_retyped || named())
+        };
+        let users = names_of(before).into_iter().filter_map(|name| self.needed_now.get(&name));
+        users.flatten().copied().filter(|user| reads(changes[*user])).collect()
     }
 }
 
@@ -231,7 +326,34 @@ pub fn mentioned(object: &Object) -> BTreeSet<PrintedName> {
     names
 }
 
-/// The identifier that all objects have which cannot be there beside each other, though they may be of different kinds.
-fn any_kind(id: &ObjectId) -> ObjectId {
-    ObjectId { kind: Kind::Schema, ..id.clone() }
+/// The names by which text mentions an object: its own, and that of the multirange of a range.
+fn names_of(object: &Object) -> Vec<PrintedName> {
+    let multirange = object.get(Attribute::Multirange).and_then(pair);
+    [relation(&object.id)].into_iter().chain(multirange).collect()
+}
+
+/// The names that an object takes: no other one can have one of them at the same time, though it may be of another kind.
+fn places(object: &Object) -> Vec<ObjectId> {
+    let own = ObjectId { kind: Kind::Schema, ..object.id.clone() };
+    let mut places = vec![own.clone()];
+    // The index of a constraint has its name among the relations.
+    if matches!(object.id.kind, Kind::PrimaryKey | Kind::Unique | Kind::Exclusion) {
+        places.push(ObjectId { relation: None, ..own.clone() });
+    }
+    // A table has one primary key, whatever its name.
+    if object.id.kind == Kind::PrimaryKey {
+        places.push(ObjectId { kind: Kind::PrimaryKey, ..own.named("") });
+    }
+    let multirange = object.get(Attribute::Multirange).and_then(pair);
+    // A range type makes functions of its name and of its multirange's.
+    let routine = |schema: SmolStr, name: SmolStr| ObjectId::in_schema(Kind::Function, schema, name);
+    if object.id.kind.is_routine() || object.id.kind == Kind::RangeType {
+        let (schema, name) = printed_name(&object.id);
+        places.push(routine(schema, name));
+    }
+    if let Some((schema, name)) = multirange {
+        places.push(ObjectId::in_schema(Kind::Schema, schema.clone(), name.clone()));
+        places.push(routine(schema, name));
+    }
+    places
 }

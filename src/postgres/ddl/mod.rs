@@ -33,6 +33,7 @@ pub use mentions::qualified_names;
 pub use names::{drop, rename};
 pub use order::{
     PrintedName, grouped, is_mentioned, path, printed_name, relation as relation_name, script, statements,
+    statements_below,
 };
 pub use privileges::withheld;
 pub use replace::{free_name, is_replaceable, replace, replace_index, swap_index};
@@ -44,7 +45,7 @@ use crate::postgres::catalog::{Attribute, Kind, Object};
 /// set what CREATE cannot (comment, owner, a trigger's state, ...).
 ///
 /// A table takes its columns as `parts`, in any order, and the sequences of its identity columns where their
-/// parameters matter; for every other kind `parts` is ignored. A table's constraints and indexes are objects of
+/// parameters matter, and an identity column its own; for every other kind `parts` is ignored. A table's constraints and indexes are objects of
 /// their own. A partition is written as `PARTITION OF`: what its columns have of their own, but not what they lack
 /// of their parent's. A sequence says `OWNED BY`, so its owner must be there.
 pub fn create(object: &Object, parts: &[&Object]) -> Vec<String> {
@@ -55,7 +56,7 @@ pub fn create(object: &Object, parts: &[&Object]) -> Vec<String> {
         }
         Kind::Sequence => sequences::create(object),
         Kind::Table => tables::create(object, parts, &[]),
-        Kind::Column => columns::create(object),
+        Kind::Column => columns::create(object, parts),
         Kind::PrimaryKey | Kind::Unique | Kind::Check | Kind::Exclusion | Kind::ForeignKey => {
             constraints::create(object)
         }

@@ -28,7 +28,16 @@ pub fn script(catalog: &Catalog) -> Vec<String> {
 
 /// As [`script`], without settings of the session: bodies of functions are not to be checked.
 pub fn statements(catalog: &Catalog) -> Vec<String> {
-    let plan = Plan::new(catalog);
+    statements_below(catalog, &[])
+}
+
+/// As [`statements`], where some tables are partitions or children of others that are made elsewhere: `above` are the columns of
+/// those.
+pub fn statements_below<'c>(catalog: &'c Catalog, above: &[&'c Object]) -> Vec<String> {
+    let mut plan = Plan::new(catalog);
+    for column in above {
+        plan.above.entry(relation(&column.id)).or_default().push(column);
+    }
     let order = sorted(&plan.needs(), |step| rank(&plan.steps[step]));
     let steps = order.into_iter().flat_map(|step| plan.statements(&plan.steps[step]));
     steps.chain(privileges::withheld(catalog.objects.iter().map(AsRef::as_ref), catalog)).collect()
@@ -86,6 +95,8 @@ struct Plan<'c> {
     steps: Vec<Step<'c>>,
     /// A table's columns, and the sequences of its identity columns.
     parts: HashMap<PrintedName, Vec<&'c Object>>,
+    /// The columns of parents that are made elsewhere.
+    above: HashMap<PrintedName, Vec<&'c Object>>,
 }
 
 impl<'c> Plan<'c> {
@@ -123,7 +134,7 @@ impl<'c> Plan<'c> {
                 }
             }
         }
-        Self { steps, parts }
+        Self { steps, parts, above: HashMap::new() }
     }
 
     fn parts(&self, table: &ObjectId) -> &[&'c Object] {
@@ -152,11 +163,15 @@ impl<'c> Plan<'c> {
         }
     }
 
+    fn columns_of(&self, parent: &PrintedName) -> Option<&Vec<&'c Object>> {
+        self.parts.get(parent).or_else(|| self.above.get(parent))
+    }
+
     fn table(&self, table: &Object) -> Vec<String> {
         let parts = self.parts(&table.id);
         let own: Vec<_> = parts.iter().copied().filter(|part| part.id.kind == Kind::Column).collect();
         let inherited: Vec<_> =
-            parents(table).iter().filter_map(|parent| self.parts.get(parent)).flatten().copied().collect();
+            parents(table).iter().filter_map(|parent| self.columns_of(parent)).flatten().copied().collect();
         let is_said = |part: &&Object| part.id.kind == Kind::Column || !sequences::is_usual(part);
         let said: Vec<_> = parts.iter().copied().filter(is_said).collect();
         let mut statements = tables::create(table, &said, &inherited);

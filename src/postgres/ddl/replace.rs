@@ -7,8 +7,12 @@ use smol_str::SmolStr;
 use super::kinds::indexes;
 use super::names::qualified_id;
 
+/// How long a suffix may be, so that the name before it, and a number behind it, have room.
+const LONGEST_SUFFIX: usize = LONGEST_NAME - 16;
+
 /// A name that is not taken for an object beside the one of this name, with the suffix and if need be a number at its end.
 pub fn free_name(name: &str, suffix: &str, is_taken: impl Fn(&str) -> bool) -> SmolStr {
+    let suffix = &suffix[..suffix.floor_char_boundary(LONGEST_SUFFIX.min(suffix.len()))];
     let endings =
         std::iter::once(suffix.to_owned()).chain((2_u32..).map(|number| format!("{suffix}{number}")));
     let names = endings.map(|ending| {
@@ -90,5 +94,7 @@ mod tests {
         let long = "é".repeat(31);
         let name = free_name(&long, "_old", |_| false);
         assert_eq!((name.len(), name.ends_with("é_old")), (62, true));
+        let name = free_name("part_of_a_table", &format!("_{}", "i".repeat(63)), |name| !name.ends_with('2'));
+        assert_eq!((name.len(), name.starts_with("part_of_a_table_i")), (63, true));
     }
 }

@@ -2,6 +2,7 @@
 //! by side. It knows no database.
 
 mod brief;
+mod covered;
 mod duration;
 mod expression;
 mod file;
@@ -13,6 +14,7 @@ mod split;
 mod unified;
 
 pub use brief::brief_query;
+pub use covered::covers_alike;
 pub use duration::{DURATION, age, duration};
 pub use expression::{is_query, one_expression};
 pub use file::{LARGEST_FILE, read_file, read_file_in};

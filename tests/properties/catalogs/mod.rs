@@ -5,7 +5,7 @@
 
 mod check;
 mod dump;
-mod generate;
+pub(crate) mod generate;
 mod rule;
 
 use std::cell::RefCell;
@@ -22,7 +22,7 @@ use trueup::postgres::ddl;
 use trueup::postgres::scratch::{Scratch, ScratchDatabase, ScratchOptions};
 
 /// How many numbers a catalog may be made of: more than most need.
-const TAPE: usize = 500;
+pub(crate) const TAPE: usize = 500;
 
 #[test]
 fn f43_a_random_catalog_is_read_back_as_it_was_written() -> Result<()> {
@@ -81,7 +81,7 @@ fn for_random_catalogs(cases: u32, holds: impl Fn(&Catalog) -> Result<()>) {
     }
 }
 
-fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
@@ -191,7 +191,7 @@ fn with_printed_queries(catalog: Catalog, read: &Catalog) -> Catalog {
 }
 
 /// Without what the reader does not model, and without the gaps that dropped columns have left.
-fn what_ddl_says(catalog: &Catalog) -> Catalog {
+pub(crate) fn what_ddl_says(catalog: &Catalog) -> Catalog {
     let objects = catalog.objects.iter().map(|object| {
         let attributes = object.attributes.with(Attribute::Position, None);
         Object { id: object.id.clone(), attributes }.into()
@@ -210,7 +210,7 @@ fn same(what: &str, expected: &Catalog, found: &Catalog, script: &[String]) -> R
 }
 
 /// One attribute a line.
-fn lines(catalog: &Catalog) -> String {
+pub(crate) fn lines(catalog: &Catalog) -> String {
     let mut text = String::new();
     for object in &catalog.objects {
         let name = format!("{} {:?}", object.id.kind, object.id.to_string());

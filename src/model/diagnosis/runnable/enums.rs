@@ -38,7 +38,7 @@ pub(super) fn replace(
     declared: &Object,
     actual: &Object,
     columns: &[Arc<Object>],
-    live: &Catalog,
+    [live, model]: [&Catalog; 2],
     old: &str,
 ) -> Vec<String> {
     let schema = actual.id.schema.as_deref().unwrap_or_default();
@@ -56,9 +56,12 @@ pub(super) fn replace(
         let action = format!("TYPE {0}{array} USING {name}::text{array}::{0}{array}", actual.id);
         statements.push(alter("", column, &action));
     }
-    statements.extend(
-        with_default().map(|(column, default)| alter("ONLY ", column, &format!("SET DEFAULT {default}"))),
-    );
+    // A default may name a label that goes.
+    let wanted = |column: &Object| model.get(&column.id)?.get(Attribute::Default).map(str::to_owned);
+    statements.extend(with_default().map(|(column, default)| {
+        let default = wanted(column).unwrap_or_else(|| default.to_owned());
+        alter("ONLY ", column, &format!("SET DEFAULT {default}"))
+    }));
     statements.push(format!("DROP TYPE {};", qualified(schema, old)));
     statements
 }

@@ -141,7 +141,19 @@ fn reasons(findings: &[(ObjectId, Finding)], live: &LiveLookup<'_>) -> Vec<(usiz
         .filter(|(id, finding)| !is_printed(finding) && is_lacking(id, finding))
         .map(|(id, _)| (ddl::relation_name(id), id))
         .collect();
+    let unsplit: Vec<&ObjectId> = findings
+        .iter()
+        .filter(|(id, finding)| !is_printed(finding) && is_partitioned_otherwise(id, finding))
+        .map(|(id, _)| id)
+        .collect();
+    let table_first = |change: &DdlChange| {
+        let object = change.objects.first().filter(|object| object.id.kind.is_under_relation())?;
+        let is_its = |table: &&&ObjectId| table.to_string() == object.id.relation_path();
+        let table = unsplit.iter().find(is_its)?;
+        Some(format!("do it after table {table}, which is to be partitioned otherwise"))
+    };
     let reason = |change: &DdlChange| match change.action {
+        _ if table_first(change).is_some() => table_first(change),
         DdlAction::Drop => {
             let gone = change.objects.first()?;
             let goes_with = |user: &Object| is_dropped_with(user, &dropped);
@@ -150,6 +162,10 @@ fn reasons(findings: &[(ObjectId, Finding)], live: &LiveLookup<'_>) -> Vec<(usiz
                 .find(|user| !changed.contains(&user.id) && !goes_with(user) && uses(user, gone));
             let user = users?;
             Some(format!("drop it by hand: {} {} needs it", user.id.kind.spoken(), user.id))
+        }
+        DdlAction::Make if key_that_stays(change, live, &changed).is_some() => {
+            let key = key_that_stays(change, live, &changed)?;
+            Some(format!("do it after {} {}, which is there", key.kind.spoken(), key))
         }
         DdlAction::Make | DdlAction::Alter | DdlAction::Replace => {
             let mut objects = change.objects.iter();
@@ -168,6 +184,18 @@ fn reasons(findings: &[(ObjectId, Finding)], live: &LiveLookup<'_>) -> Vec<(usiz
         printed.iter().filter_map(|(number, change)| Some((*number, reason(change)?))).collect();
     reasons.dedup_by_key(|(number, _)| *number);
     reasons
+}
+
+/// The primary key that a table has and keeps, where another one is made.
+fn key_that_stays<'l>(
+    change: &DdlChange,
+    live: &'l LiveLookup<'_>,
+    changed: &HashSet<&ObjectId>,
+) -> Option<&'l ObjectId> {
+    let key = change.objects.iter().find(|object| object.id.kind == Kind::PrimaryKey)?;
+    let parts = live.parts(&ddl::relation_name(&key.id)).iter().map(|number| &live.object(*number).id);
+    let mut keys = parts.filter(|id| id.kind == Kind::PrimaryKey);
+    keys.find(|id| !changed.contains(id))
 }
 
 /// Whether an object goes with a relation, or with a column, that is dropped.
@@ -195,10 +223,19 @@ fn is_lacking(id: &ObjectId, finding: &Finding) -> bool {
                     | Kind::RangeType
             );
             let own = ["definition", "labels", "fields", "type", "subtype"];
-            is_needed && finding.attributes.iter().any(|attribute| own.contains(&attribute.name.as_ref()))
+            let has = |names: &[&str]| {
+                finding.attributes.iter().any(|attribute| names.contains(&attribute.name.as_ref()))
+            };
+            is_needed && has(&own) || is_partitioned_otherwise(id, finding)
         }
         Change::Unexpected => false,
     }
+}
+
+/// Whether a table is to be partitioned otherwise, which no statement does.
+fn is_partitioned_otherwise(id: &ObjectId, finding: &Finding) -> bool {
+    let by = Attribute::PartitionBy.word();
+    id.kind == Kind::Table && finding.attributes.iter().any(|attribute| attribute.name == by)
 }
 
 /// The names that a statement needs which makes an object so. What it has already is not needed again, unless the

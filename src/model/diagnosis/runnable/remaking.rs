@@ -38,7 +38,8 @@ impl Remaking<'_> {
         };
         let Some(change) = finding.remedy.changes.iter_mut().find(retypes) else { return };
         let Some(column) = change.before.clone() else { return };
-        let readers = dependents::of_column(self.lookup, &column);
+        let mut readers = dependents::of_column(self.lookup, &column);
+        readers.retain(|reader| !self.goes_before(reader));
         if readers.is_empty() {
             return;
         }
@@ -102,13 +103,15 @@ impl Remaking<'_> {
 
     /// The statements, and what they bring to what is declared beside the object; else what stands in the way.
     fn made(&self, before: &Arc<Object>, after: &Object) -> Result<(Vec<String>, Vec<Arc<Object>>), String> {
-        let columns = enums::columns(self.live, before);
+        let mut columns = enums::columns(self.live, before);
+        columns.retain(|column| !self.allowed.drops(&column.id, self.model));
         let mut readers = dependents::of_object(self.lookup, before);
         for reader in columns.iter().flat_map(|column| dependents::of_column(self.lookup, column)) {
             if !readers.iter().any(|known| known.id == reader.id) {
                 readers.push(reader);
             }
         }
+        readers.retain(|reader| !self.goes_before(reader));
         if let Some(why) = self.obstacle(&readers, &columns).or_else(|| self.lost_with(before)) {
             return Err(why);
         }
@@ -119,7 +122,7 @@ impl Remaking<'_> {
         let mut statements = match before.id.kind {
             Kind::Enum => {
                 let old = free_name([self.live, self.model], &before.id, "_old");
-                enums::replace(&wanted, before, &columns, self.live, &old)
+                enums::replace(&wanted, before, &columns, [self.live, self.model], &old)
             }
             _ => ddl::replace(&wanted, before),
         };
@@ -173,6 +176,11 @@ impl Remaking<'_> {
             true => self.model.get(&reader.id).cloned(),
             false => Some(reader),
         }
+    }
+
+    /// Whether a reader is dropped for good, which is done first.
+    fn goes_before(&self, reader: &Object) -> bool {
+        self.is_taken(reader) && self.model.get(&reader.id).is_none()
     }
 
     fn is_taken(&self, reader: &Object) -> bool {

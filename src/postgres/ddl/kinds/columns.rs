@@ -1,17 +1,25 @@
 //! Columns of tables.
 
-use crate::postgres::catalog::{Attribute, Object};
+use crate::postgres::catalog::{Attribute, Kind, Object};
 use crate::postgres::sql::identifier;
 
-use super::super::names::alter_relation;
+use super::super::names::{alter_relation, belongings};
 use super::super::options;
 use super::sequences;
 
-/// `ALTER TABLE ... ADD COLUMN`, and what it cannot say.
-pub(in crate::postgres::ddl) fn create(object: &Object) -> Vec<String> {
+/// `ALTER TABLE ... ADD COLUMN`, and what it cannot say. The sequence of an identity column may be among `parts`.
+pub(in crate::postgres::ddl) fn create(object: &Object, parts: &[&Object]) -> Vec<String> {
+    let own = object.id.to_string();
+    let sequence = parts.iter().copied().find(|part| {
+        object.get(Attribute::Identity).is_some()
+            && part.id.kind == Kind::Sequence
+            && part.is(Attribute::OwnedBy, &own)
+    });
+    let said = sequence.filter(|sequence| !sequences::is_usual(sequence));
     let mut statements =
-        vec![format!("{} ADD COLUMN {};", alter_relation(&object.id), definition(object, None))];
+        vec![format!("{} ADD COLUMN {};", alter_relation(&object.id), definition(object, said))];
     statements.extend(extras(object));
+    statements.extend(sequence.into_iter().flat_map(belongings));
     statements
 }
 
@@ -79,7 +87,15 @@ pub(in crate::postgres::ddl) fn alter(
     let column = format!("ALTER COLUMN {}", identifier(&actual.id.name));
     let wanted = declared.get(attribute);
     let action = match attribute {
-        Attribute::Type | Attribute::Collation => format!("{column} {}", change_type(declared, actual)?),
+        Attribute::Type | Attribute::Collation => {
+            // The server gives the column the storage of the new type.
+            let kept = [(Attribute::Storage, "STORAGE"), (Attribute::Compression, "COMPRESSION")];
+            let kept = kept.into_iter().filter_map(|(attribute, word)| {
+                let value = declared.attributes.stated(attribute)?.to_uppercase();
+                Some(format!(", {column} SET {word} {value}"))
+            });
+            format!("{column} {}{}", change_type(declared, actual)?, kept.collect::<String>())
+        }
         Attribute::Nullable if declared.is(attribute, "false") => set_not_null(declared, &column),
         Attribute::Nullable => format!("{column} DROP NOT NULL"),
         Attribute::NoInherit if declared.get(Attribute::Nullable) != actual.get(Attribute::Nullable) => {

@@ -68,6 +68,17 @@ fn parameters(object: &Object) -> String {
     sql
 }
 
+/// What a sequence counts by.
+const PARAMETERS: [Attribute; 7] = [
+    Attribute::Type,
+    Attribute::Increment,
+    Attribute::Minimum,
+    Attribute::Maximum,
+    Attribute::Start,
+    Attribute::Cache,
+    Attribute::Cycle,
+];
+
 fn parameter(object: &Object, attribute: Attribute) -> Option<String> {
     let value = object.get(attribute);
     Some(match (attribute, value) {
@@ -95,5 +106,13 @@ pub(in crate::postgres::ddl) fn alter(
     actual: &Object,
     attribute: Attribute,
 ) -> Option<String> {
-    Some(format!("ALTER SEQUENCE {} {};", qualified_id(&actual.id), parameter(declared, attribute)?))
+    let differs = |attribute: &Attribute| declared.get(*attribute) != actual.get(*attribute);
+    // A value is refused that does not fit to the others: they are set at once.
+    let together: Vec<Attribute> = match PARAMETERS.contains(&attribute) {
+        true => PARAMETERS.into_iter().filter(differs).collect(),
+        false => vec![attribute],
+    };
+    let actions: Option<Vec<String>> =
+        together.into_iter().map(|attribute| parameter(declared, attribute)).collect();
+    Some(format!("ALTER SEQUENCE {} {};", qualified_id(&actual.id), actions?.join(" ")))
 }

@@ -1,6 +1,10 @@
 //! What to do about a finding: the command, and the SQL that makes the database as declared.
 
-use std::collections::HashSet;
+mod carriers;
+mod casts;
+mod gone;
+mod made;
+
 use std::sync::Arc;
 
 use crate::findings::{Cause, CauseKind, Command, Finding, Hazard, Remedy, Undeclared};
@@ -34,7 +38,7 @@ fn for_cause(cause: CauseKind) -> Remedy {
 /// The remedy of a missing object: it is created again with all that came with it.
 pub(super) fn missing(group: &Group, cause: CauseKind, states: &CauseResolver<'_>) -> Remedy {
     let model = states.model;
-    let changes = if is_others(cause) { Vec::new() } else { create(group, states) };
+    let changes = if is_others(cause) { Vec::new() } else { made::create(group, states) };
     let lost = [&group.head].into_iter().chain(&group.parts).chain(&group.consequences);
     let mut columns = lost.filter_map(|part| part.model.as_ref());
     let is_there = !matches!(group.head.id.kind, Kind::Table | Kind::Schema);
@@ -95,11 +99,6 @@ fn holds_data(kind: Kind) -> bool {
     )
 }
 
-/// Whether an object does not go with another one that is dropped.
-fn is_dropped_alone(id: &ObjectId) -> bool {
-    id.relation.is_none() && !matches!(id.kind, Kind::Index | Kind::Privilege)
-}
-
 /// The remedy of an object that the model does not have. What holds data is never dropped by a suggestion.
 pub(super) fn unexpected(group: &Group, cause: CauseKind, allowed: Allowed<'_>) -> Remedy {
     let id = &group.head.id;
@@ -112,32 +111,9 @@ pub(super) fn unexpected(group: &Group, cause: CauseKind, allowed: Allowed<'_>) 
         } else {
             format!("{keep}; else run the SQL")
         };
-        // A sequence goes with the column that owns it, and with its table.
-        let path = id.to_string();
-        let goes_along = |other: &&Arc<Object>| {
-            let owner = other.get(Attribute::OwnedBy).filter(|_| other.id.kind == Kind::Sequence);
-            owner.is_some_and(|owner| owner == path || owner.starts_with(&format!("{path}.")))
-        };
-        let with_it = group.consequences.iter().filter_map(|other| other.live.as_ref());
-        let with_it = with_it.filter(|other| !goes_along(other));
-        // A schema is dropped when nothing is in it any more.
-        let inside = group.parts.iter().filter(|part| id.kind == Kind::Schema && is_dropped_alone(&part.id));
-        let inside = inside.filter_map(|part| part.live.as_ref()).filter(|other| !goes_along(other));
         let is_dropped = !holds_data || allowed.loses_values();
-        let gone: Vec<_> =
-            group.head.live.iter().chain(inside).chain(with_it).filter(|_| is_dropped).collect();
-        // What goes with a table needs other things until then: a function, the table that a foreign key refers to.
-        let parts_of = |table: &Object| {
-            let path = table.id.to_string();
-            let parts = group.parts.iter().chain(&group.consequences).filter_map(|part| part.live.clone());
-            parts.filter(move |part| part.id.relation.is_some() && part.id.relation_path() == path)
-        };
-        let changes = gone.into_iter().map(|object| {
-            let parts = parts_of(object).filter(|_| object.id.kind == Kind::Table);
-            let objects = [Arc::clone(object)].into_iter().chain(parts).collect();
-            change(DdlAction::Drop, objects, vec![ddl::drop(&object.id)])
-        });
-        let mut remedy = Remedy::advice(advice).with_changes(changes.collect());
+        let changes = if is_dropped { gone::changes(group) } else { Vec::new() };
+        let mut remedy = Remedy::advice(advice).with_changes(changes);
         remedy.hazards.extend((holds_data && remedy.sql.is_some()).then_some(Hazard::LosesData));
         return remedy;
     }
@@ -211,7 +187,7 @@ pub(super) fn undeclared(group: &Group, attributes: &[Attribute]) -> Option<Unde
 fn on_one_line(objects: Vec<Arc<Object>>) -> String {
     let has_lines =
         objects.iter().any(|object| object.attributes.iter().any(|(_, value)| value.contains('\n')));
-    let made = create_together(objects, &|_| None).join(" ");
+    let made = made::together(objects, &Catalog::default(), &|_| None).join(" ");
     if has_lines { made } else { made.lines().map(str::trim).collect::<Vec<_>>().join(" ") }
 }
 
@@ -283,6 +259,9 @@ fn statements(
     numbering: Option<&NumberingChange>,
     states: &CauseResolver<'_>,
 ) -> Vec<String> {
+    if attributes.contains(&Attribute::Type) && casts::has_none(declared, actual, states) {
+        return Vec::new();
+    }
     let mut statements: Vec<String> = Vec::new();
     let sequence = sequences::lost_sequence(group);
     let mut dropped = Vec::new();
@@ -331,8 +310,23 @@ fn statements(
             (None, _) => return Vec::new(),
         }
     }
+    if is_column && attributes.contains(&Attribute::Type) {
+        statements.extend(reset_by_type(declared, actual, attributes));
+    }
     statements.extend(dropped);
     statements
+}
+
+/// The statements that set again what a new type takes back to its own: how values are stored.
+fn reset_by_type(declared: &Object, actual: &Object, attributes: &[Attribute]) -> Vec<String> {
+    let reset = [Attribute::Storage, Attribute::Compression].into_iter();
+    let reset = reset.filter(|attribute| !attributes.contains(attribute));
+    let set = reset.filter_map(|attribute| {
+        let bare = Object { id: actual.id.clone(), attributes: actual.attributes.with(attribute, None) };
+        declared.attributes.stated(attribute)?;
+        ddl::alter(declared, &bare, attribute)
+    });
+    set.collect()
 }
 
 /// A column becomes required without a look at the rows under a lock that stops everybody: a constraint that was validated
@@ -420,102 +414,6 @@ fn in_words(kind: Kind, attributes: &[Attribute]) -> String {
         }
         false => words,
     }
-}
-
-/// The statements that create a missing object again with all that went with it, in an order that PostgreSQL accepts. Foreign keys are
-/// changes of their own: other findings may make what they refer to.
-fn create(group: &Group, states: &CauseResolver<'_>) -> Vec<DdlChange> {
-    let model = states.model;
-    let lost = [&group.head].into_iter().chain(&group.parts).chain(&group.consequences);
-    let objects = lost.filter_map(|part| part.model.clone()).map(|object| states.allowed.filled(object));
-    let (keys, objects): (Vec<_>, Vec<_>) = objects.partition(|object| object.id.kind == Kind::ForeignKey);
-    let is_there = !matches!(group.head.id.kind, Kind::Table | Kind::MaterializedView | Kind::Schema);
-    let gently = |object: &Object| if is_there { gently::made(object, states) } else { None };
-    let mut made = create_together(objects.clone(), &gently);
-    // PUBLIC has rights on a new object by default: they are revoked where the model revokes them.
-    for statement in ddl::withheld(objects.iter().map(AsRef::as_ref), model) {
-        if !made.contains(&statement) {
-            made.push(statement);
-        }
-    }
-    let made = (!made.is_empty()).then(|| change(DdlAction::Make, objects, made));
-    let keys = keys.into_iter().map(|key| {
-        let statements = gently(&key).unwrap_or_else(|| ddl::create(&key, &[]));
-        change(DdlAction::Make, vec![key], statements)
-    });
-    // A default that was only there for the rows goes again, when all code fills the column.
-    let fills = dropped_defaults(group, states);
-    made.into_iter().chain(keys).chain(fills).collect()
-}
-
-fn dropped_defaults(group: &Group, states: &CauseResolver<'_>) -> Vec<DdlChange> {
-    let columns =
-        group.head.model.iter().chain(group.consequences.iter().filter_map(|part| part.model.as_ref()));
-    let filled = columns.map(|column| (column, states.allowed.filled(Arc::clone(column))));
-    let dropped = filled.filter_map(|(column, filled)| {
-        let drop = ddl::alter(column, &filled, Attribute::Default)?;
-        let before = Some(filled);
-        Some(DdlChange { before, ..change(DdlAction::Alter, vec![Arc::clone(column)], vec![drop]) })
-    });
-    dropped.collect()
-}
-
-/// The statements that make objects, none of which is a foreign key. `gently` has those for what is on a table with rows.
-fn create_together(
-    objects: Vec<Arc<Object>>,
-    gently: &dyn Fn(&Object) -> Option<Vec<String>>,
-) -> Vec<String> {
-    let mut last = Vec::new();
-    let mut first = objects;
-    first.retain(|object| match gently(object) {
-        Some(statements) => {
-            last.extend(statements);
-            false
-        }
-        None => true,
-    });
-    create_in_order(first).into_iter().chain(last).collect()
-}
-
-fn create_in_order(objects: Vec<Arc<Object>>) -> Vec<String> {
-    let tables: HashSet<String> = objects
-        .iter()
-        .filter(|object| object.id.kind == Kind::Table)
-        .map(|object| object.id.to_string())
-        .collect();
-    // Columns of tables that are there: after the types and sequences that they need, before what needs them.
-    let (columns, others): (Vec<_>, Vec<_>) = objects
-        .into_iter()
-        .partition(|object| object.id.kind == Kind::Column && !tables.contains(&object.id.relation_path()));
-    let identities: HashSet<String> = columns
-        .iter()
-        .filter(|column| column.get(Attribute::Identity).is_some())
-        .map(|column| column.id.to_string())
-        .collect();
-    let owners: HashSet<String> = columns.iter().map(|column| column.id.to_string()).collect();
-    let (mut before, mut owned, mut after) = (Vec::new(), Vec::new(), Vec::new());
-    for object in others {
-        let owner = object.get(Attribute::OwnedBy).unwrap_or_default();
-        if identities.contains(owner) {
-            continue;
-        }
-        match object.id.kind {
-            Kind::Sequence if owners.contains(owner) => {
-                let attributes = object.attributes.with(Attribute::OwnedBy, None);
-                let unowned = Object { id: object.id.clone(), attributes };
-                owned.extend(ddl::alter(&object, &unowned, Attribute::OwnedBy));
-                before.push(Arc::new(unowned));
-            }
-            kind if kind < Kind::Table && !columns.is_empty() => before.push(object),
-            _ => after.push(object),
-        }
-    }
-    let script = |objects| ddl::script(&Catalog::new(objects, Vec::new()));
-    let mut statements = script(before);
-    statements.extend(columns.iter().flat_map(|column| ddl::create(column, &[])));
-    statements.extend(owned);
-    statements.extend(script(after));
-    statements.into_iter().filter(|statement| !statement.starts_with("SET ")).collect()
 }
 
 /// A migration's name: lower-case words.
